@@ -36,6 +36,7 @@ CREATE TABLE "Project" (
     "datasetName" TEXT,
     "trainConfigName" TEXT,
     "command" JSONB NOT NULL,
+    "workingDirectory" TEXT,
     "resumeArgs" JSONB NOT NULL,
     "status" TEXT NOT NULL,
     "lastRunNumber" INTEGER NOT NULL DEFAULT 0,
@@ -123,6 +124,7 @@ CREATE TABLE "Run" (
     "startCommand" TEXT NOT NULL,
     "exitCode" INTEGER,
     "gpuUtilization" REAL,
+    "checkpointCount" INTEGER NOT NULL DEFAULT 0,
     "graceSeconds" REAL,
     "idempotencyKey" TEXT,
     "requestHash" TEXT,
@@ -179,7 +181,7 @@ CREATE TABLE "MetricSeries" (
     "lastStep" INTEGER NOT NULL,
     "lastValue" REAL NOT NULL,
     "lastNonFinite" INTEGER NOT NULL DEFAULT 0,
-    "lastTimestamp" DATETIME NOT NULL,
+    "lastTimestamp" BIGINT NOT NULL,
     "runId" TEXT NOT NULL,
     CONSTRAINT "MetricSeries_runId_fkey" FOREIGN KEY ("runId") REFERENCES "Run" ("id") ON DELETE CASCADE ON UPDATE CASCADE
 );

@@ -1,0 +1,173 @@
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { openDatabase } from './db/database.ts'
+import { lockDataFolder } from './db/lock.ts'
+import { loadServerKeys } from './domains/accounts/secrets.ts'
+import { createAccountService } from './domains/accounts/service.ts'
+import { createArtifactService } from './domains/artifacts/service.ts'
+import { createDatasetService } from './domains/datasets/service.ts'
+import { createProjectService } from './domains/projects/service.ts'
+import { createRunRecords } from './domains/runs/records.ts'
+import { createReportingService } from './domains/runs/reporting.ts'
+import { createRunService } from './domains/runs/service.ts'
+import { createRunWatcher } from './domains/runs/watch.ts'
+import { createScheduler } from './domains/runs/worker/scheduler.ts'
+import { createServerInfoService } from './domains/server-info/service.ts'
+import { createLocalExecutor } from './execution/local/local-executor.ts'
+import { RELATIONS, type Services } from './graphql/context.ts'
+import { toSchema } from './graphql/index.ts'
+import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
+import { createGraphqlHandler, GRAPHQL_PATH } from './server/graphql.ts'
+import { createHealth } from './server/health.ts'
+import { closeServer, createHttpServer, listen } from './server/http.ts'
+import { serveSockets } from './server/ws.ts'
+import { createDownloadSigner } from './storage/download-signer.ts'
+import { createFilesystemStorage } from './storage/filesystem.ts'
+import { createSignals } from './streams/signals.ts'
+
+/** How long requests under way may take when the server stops, in ms. */
+const STOP_GRACE_MS = 5000
+
+/** The data folder cannot be used; the message says why, in one line. */
+export class DataFolderError extends Error {
+  override readonly name = 'DataFolderError'
+}
+
+/** A running server. */
+export interface RunningApp {
+  /** Where clients reach it, e.g. http://127.0.0.1:4000. */
+  url: string
+  /** The administrator's password when it was made up just now: to be shown once. */
+  newPassword: string | null
+  /** For tests that count statements. */
+  onStatement: (listener: (sql: string) => void) => () => void
+  /** Stops from the outside in; trainings go on. */
+  stop(): Promise<void>
+}
+
+/**
+ * Wires everything together and starts it: the one place where parts meet.
+ *
+ * @param environment the server's own environment, of which runs inherit a part
+ * @throws DataFolderError, DataFolderInUseError, ListenError with one line for the operator
+ */
+export async function startApp(
+  config: Config,
+  log: Logger,
+  inheritedEnvironment: Record<string, string>,
+): Promise<RunningApp> {
+  const onStop: (() => Promise<unknown> | unknown)[] = []
+  const stop = async () => {
+    for (const step of onStop.splice(0).reverse()) await step()
+  }
+  try {
+    return await start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  async function start(): Promise<RunningApp> {
+    const { dataDir } = config
+    const runsDir = join(dataDir, 'runs')
+    await prepareFolders(dataDir, runsDir)
+    onStop.push(await lockDataFolder(dataDir))
+
+    const database = await openDatabase(join(dataDir, 'trainyard.db'))
+    onStop.push(() => database.close())
+    const keys = await loadServerKeys(join(dataDir, 'secret.key'))
+    const storage = await createFilesystemStorage({ root: join(dataDir, 'storage') })
+    await storage.sweepTemporary()
+    const signals = createSignals()
+    const executor = createLocalExecutor()
+
+    let localUrl = ''
+    const publicUrl = () => config.publicUrl ?? localUrl
+    const signer = createDownloadSigner({
+      secret: Buffer.from(keys.download).toString('base64url'),
+      ttlSeconds: config.downloadMinutes * 60,
+    })
+    const downloadLink = createDownloadLink(signer, publicUrl)
+
+    const shared = { database, signals, runsDir }
+    const accounts = createAccountService({
+      database,
+      sessionKey: keys.session,
+      sessionMinutes: config.sessionMinutes,
+    })
+    const runs = createRunService({ ...shared, executor, cancelGraceSeconds: config.cancelGraceSeconds })
+    const services: Services = {
+      accounts,
+      runs,
+      projects: createProjectService({ database, discardRuns: runs.discard }),
+      datasets: createDatasetService({
+        database,
+        storage,
+        maxFileBytes: config.maxDatasetFileBytes,
+        maxTrainConfigBytes: config.maxTrainConfigBytes,
+      }),
+      artifacts: createArtifactService(shared),
+      runRecords: createRunRecords(shared),
+      runWatcher: createRunWatcher(shared),
+      reporting: createReportingService(shared),
+      serverInfo: createServerInfoService({ config }),
+    }
+    const scheduler = createScheduler({
+      ...shared,
+      ...config,
+      storage,
+      executor,
+      accounts,
+      environment: inheritedEnvironment,
+      apiUrl: () => localUrl + GRAPHQL_PATH,
+      log: log.child({ domain: 'runs' }),
+    })
+    onStop.push(() => scheduler.stop())
+
+    const health = createHealth(database)
+    const graphql = createGraphqlHandler({
+      schema: toSchema(),
+      log: log.child({ domain: 'graphql' }),
+      contextOf: (principal) => ({ principal, services, downloadLink, [RELATIONS]: database.prisma }),
+      maxUploadBytes: config.maxDatasetFileBytes,
+      graphiql: config.graphiql,
+    })
+    const downloads = createDownloadHandler({
+      database,
+      storage,
+      signer,
+      log: log.child({ domain: 'downloads' }),
+    })
+    const server = createHttpServer({ graphql, downloads, health, log: log.child({ domain: 'http' }) })
+    const port = await listen(server, config.host, config.port)
+    onStop.push(() => closeServer(server, STOP_GRACE_MS))
+    localUrl = `http://${hostForUrl(config.host)}:${port}`
+    const newPassword = await accounts.ensureAdministrator(config.adminPassword)
+    onStop.push(serveSockets({ server, graphql, accounts, log: log.child({ domain: 'sockets' }) }))
+
+    await scheduler.start()
+    health.setReady(true)
+    onStop.push(() => health.setReady(false))
+    return { url: publicUrl(), newPassword, onStatement: database.onStatement, stop }
+  }
+}
+
+async function prepareFolders(dataDir: string, runsDir: string): Promise<void> {
+  try {
+    await mkdir(runsDir, { recursive: true, mode: 0o700 })
+    await access(dataDir, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DataFolderError(`The data folder ${dataDir} cannot be used: ${reason}.`)
+  }
+}
+
+/** An address to listen on as one to connect to, from this machine. */
+function hostForUrl(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}

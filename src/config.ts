@@ -1,0 +1,108 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const MiB = 1024 * 1024
+
+const wholeNumber = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(minimum).max(maximum)
+
+const flag = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((value) => value === 'true')
+
+const path = z
+  .string()
+  .min(1)
+  .transform((value) => resolve(value))
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+/** Every setting: its environment variable, its check and its default. The table in README.md follows it. */
+const Environment = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(4000),
+  TRAINYARD_DATA_DIR: path.default(resolve('data')),
+  TRAINYARD_WORKING_DIR: path.default(resolve('.')),
+  TRAINYARD_PUBLIC_URL: z.url({ error: 'must be a URL such as https://trainyard.example.org' }).optional(),
+  TRAINYARD_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+  TRAINYARD_SESSION_MINUTES: wholeNumber(1, 43_200).default(60),
+  TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
+  TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
+  TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
+  TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
+  TRAINYARD_ARTIFACT_QUIET_MS: wholeNumber(0, 600_000).default(2000),
+  TRAINYARD_RUN_ENV: list.default([]),
+  TRAINYARD_GRAPHIQL: flag.default(true),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+/** What the server runs with. */
+export interface Config {
+  /** Address and port to listen on; port 0 takes any free one. */
+  host: string
+  port: number
+  /** The folder that everything is kept under. */
+  dataDir: string
+  /** Where the command of a run starts, unless its project says otherwise. */
+  workingDir: string
+  /** The address that clients reach the server at, when it is not `http://HOST:PORT`. */
+  publicUrl: string | undefined
+  adminPassword: string | undefined
+  sessionMinutes: number
+  downloadMinutes: number
+  maxConcurrentRuns: number
+  maxDatasetFileBytes: number
+  /** 5 MB, as documented: a configuration is written by people. */
+  maxTrainConfigBytes: number
+  cancelGraceSeconds: number
+  /** How long a file must not change before it counts as complete, while its run lives. */
+  artifactQuietMs: number
+  /** Further variables (`NAME` or `PREFIX_*`) that runs inherit from the server's environment. */
+  runEnv: string[]
+  graphiql: boolean
+  logLevel: string
+}
+
+/** A setting is not acceptable; the message is one line for the person who set it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Reads the settings from the environment, the only place that does.
+ *
+ * @throws ConfigError naming every variable that is wrong.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = Environment.safeParse(set)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new ConfigError(`Wrong setting: ${problems.join('; ')}`)
+  }
+  const env = parsed.data
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    dataDir: env.TRAINYARD_DATA_DIR,
+    workingDir: env.TRAINYARD_WORKING_DIR,
+    publicUrl: env.TRAINYARD_PUBLIC_URL?.replace(/\/$/, ''),
+    adminPassword: env.TRAINYARD_ADMIN_PASSWORD,
+    sessionMinutes: env.TRAINYARD_SESSION_MINUTES,
+    downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
+    maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
+    maxDatasetFileBytes: env.TRAINYARD_MAX_DATASET_FILE_MB * MiB,
+    maxTrainConfigBytes: 5 * MiB,
+    cancelGraceSeconds: env.TRAINYARD_CANCEL_GRACE_SECONDS,
+    artifactQuietMs: env.TRAINYARD_ARTIFACT_QUIET_MS,
+    runEnv: env.TRAINYARD_RUN_ENV,
+    graphiql: env.TRAINYARD_GRAPHIQL,
+    logLevel: env.LOG_LEVEL,
+  }
+}

@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import { createClient } from '@libsql/client'
+
+/** Another server uses the data folder. */
+export class DataFolderInUseError extends Error {
+  override readonly name = 'DataFolderInUseError'
+}
+
+/**
+ * Takes the data folder for this process. The lock is the operating system's, on a database file of its
+ * own, so it ends with the process however the process ends.
+ *
+ * @returns a function that gives the folder back.
+ * @throws DataFolderInUseError when another process has it.
+ */
+export async function lockDataFolder(dataDir: string): Promise<() => void> {
+  const client = createClient({ url: `file:${join(dataDir, 'server.lock')}` })
+  try {
+    await client.execute('PRAGMA locking_mode = EXCLUSIVE')
+    await client.execute('BEGIN EXCLUSIVE')
+  } catch (error) {
+    client.close()
+    if (error instanceof Error && /locked|busy/i.test(error.message)) {
+      throw new DataFolderInUseError(`Another Trainyard server is using the data folder ${dataDir}.`)
+    }
+    throw error
+  }
+  return () => client.close()
+}

@@ -1,0 +1,200 @@
+import { realpath } from 'node:fs/promises'
+import { isAbsolute, join, relative, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import type { Database, Transaction } from '../../db/database.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
+import type { Artifact, Prisma } from '../../generated/prisma/client.ts'
+import { newId } from '../../ids.ts'
+import { isErrno } from '../../storage/errno.ts'
+import type { Signals } from '../../streams/signals.ts'
+import { type Principal, requireReporter, requireUser } from '../accounts/principal.ts'
+import { NameInput, parseInput, TextInput } from '../input.ts'
+import { runPaths } from '../runs/paths.ts'
+import { announceRun } from '../runs/reporting.ts'
+import { readContents } from './contents.ts'
+import { ARTIFACT_TAGS, ARTIFACT_TYPES, type ArtifactTagValue, type ArtifactType } from './types.ts'
+
+/** Which artifacts a list shows; unset parts do not restrict. */
+export interface ArtifactFilter {
+  type?: ArtifactType | null
+  tag?: ArtifactTagValue | null
+}
+
+/** An artifact that is complete and is to be recorded. */
+export interface NewArtifact {
+  name: string
+  type: ArtifactType
+  uri: string
+  isFolder: boolean
+  sizeBytes: number | null
+  sha256: string | null
+  step: number | null
+  /** What the scan of the output folder saw; null for what was registered by a script. */
+  fingerprint: string | null
+}
+
+type ArtifactQuery = { include?: Prisma.ArtifactInclude; select?: Prisma.ArtifactSelect }
+
+export type ArtifactService = ReturnType<typeof createArtifactService>
+
+/** What runs produced, and what people say of it. */
+export function createArtifactService(deps: {
+  database: Database
+  signals: Signals
+  runsDir: string
+  now?: () => Date
+}) {
+  const { database, signals, runsDir, now = () => new Date() } = deps
+  const { prisma } = database
+
+  return {
+    /** An artifact by id; null when there is none. */
+    async find(principal: Principal, id: string, query: ArtifactQuery = {}): Promise<Artifact | null> {
+      requireUser(principal)
+      return prisma.artifact.findUnique({ ...query, where: { id } })
+    },
+
+    /**
+     * Records something a run produced: a path in its output folder, which is read and hashed, or a URI of
+     * something that is kept elsewhere. Registering a name again replaces what was recorded.
+     *
+     * @throws NotFoundError, ValidationError
+     */
+    async register(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
+      const request = parseInput(RegisterArtifactInput, input)
+      requireReporter(principal, request.runId)
+      const run = await prisma.run.findUnique({ where: { id: request.runId } })
+      if (!run) throw new NotFoundError('run', request.runId)
+      const artifact = request.path
+        ? await describeOutput(run.id, request.path)
+        : {
+            ...describeElsewhere(request.uri ?? ''),
+            sizeBytes: request.sizeBytes ?? null,
+            sha256: request.sha256 ?? null,
+          }
+      const id = await database.transaction((tx) =>
+        recordArtifact(tx, run.id, now(), {
+          ...artifact,
+          name: request.name ?? artifact.name,
+          type: request.type ?? 'FILE',
+          step: request.step ?? null,
+          fingerprint: null,
+        }),
+      )
+      announceRun(signals, run)
+      return prisma.artifact.findUniqueOrThrow({ ...query, where: { id } })
+    },
+
+    /** Tags an artifact; tagging it the same again replaces the notes. @throws NotFoundError, ValidationError */
+    async tag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
+      const { userId } = requireUser(principal)
+      const { artifactId, value, notes } = parseInput(TagArtifactInput, input)
+      return database.transaction(async (tx) => {
+        await requireArtifact(tx, artifactId)
+        const tag = { notes: notes ?? null, appliedAt: now(), appliedById: userId }
+        await tx.artifactTag.upsert({
+          where: { artifactId_value: { artifactId, value } },
+          create: { artifactId, value, ...tag },
+          update: tag,
+        })
+        return tx.artifact.findUniqueOrThrow({ ...query, where: { id: artifactId } })
+      })
+    },
+
+    /** Takes a tag off. @throws NotFoundError, ConflictError when it does not have the tag */
+    async untag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
+      requireUser(principal)
+      const { artifactId, value } = parseInput(UntagArtifactInput, input)
+      return database.transaction(async (tx) => {
+        const artifact = await requireArtifact(tx, artifactId)
+        const { count } = await tx.artifactTag.deleteMany({ where: { artifactId, value } })
+        if (count === 0) throw new ConflictError(`Artifact ${artifact.name} is not tagged ${value}.`)
+        return tx.artifact.findUniqueOrThrow({ ...query, where: { id: artifactId } })
+      })
+    },
+  }
+
+  async function describeOutput(runId: string, path: string) {
+    const { output } = runPaths(runsDir, runId)
+    const wanted = isAbsolute(path) ? path : join(output, path)
+    const [root, real] = await Promise.all([realpath(output), realpath(wanted)]).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
+      throw ValidationError.at('path', `There is no ${path} in the output folder of the run.`)
+    })
+    const name = relative(root, real)
+    if (name === '' || name.startsWith('..') || isAbsolute(name)) {
+      throw ValidationError.at('path', 'Must lie in the output folder of the run.')
+    }
+    return { name: name.split(sep).join('/'), uri: pathToFileURL(real).href, ...(await readContents(real)) }
+  }
+}
+
+function describeElsewhere(uri: string) {
+  const { protocol, pathname } = new URL(uri)
+  if (protocol === 'file:')
+    throw ValidationError.at('uri', 'Give the path of a file in the output folder as path.')
+  return { name: pathname.split('/').filter(Boolean).at(-1) ?? uri, uri, isFolder: pathname.endsWith('/') }
+}
+
+async function requireArtifact(tx: Transaction, id: string): Promise<Artifact> {
+  const artifact = await tx.artifact.findUnique({ where: { id } })
+  if (!artifact) throw new NotFoundError('artifact', id)
+  return artifact
+}
+
+/**
+ * Records a complete artifact of a run, replacing the one of the same name.
+ *
+ * @returns its id, which stays the same when it is replaced
+ */
+export async function recordArtifact(
+  tx: Transaction,
+  runId: string,
+  at: Date,
+  artifact: NewArtifact,
+): Promise<string> {
+  const stored = await tx.artifact.upsert({
+    where: { runId_name: { runId, name: artifact.name } },
+    create: { ...artifact, id: newId('Artifact'), runId, createdAt: at },
+    update: artifact,
+  })
+  const checkpointCount = await tx.artifact.count({ where: { runId, type: 'CHECKPOINT' } })
+  await tx.run.update({ where: { id: runId }, data: { checkpointCount, updatedAt: at } })
+  return stored.id
+}
+
+/** The artifacts that a filter selects. */
+export function matchingArtifacts(filter: ArtifactFilter | null | undefined): Prisma.ArtifactWhereInput {
+  return {
+    ...(filter?.type && { type: filter.type }),
+    ...(filter?.tag && { tags: { some: { value: filter.tag } } }),
+  }
+}
+
+const RegisterArtifactInput = z
+  .object({
+    runId: z.string(),
+    path: z.string().min(1).max(4096).nullish(),
+    uri: z.url('Must be a URI such as s3://bucket/key.').nullish(),
+    name: NameInput.nullish(),
+    type: z.enum(ARTIFACT_TYPES).nullish(),
+    step: z.int().min(0).nullish(),
+    sizeBytes: z.coerce.number().int().min(0).nullish(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'Must be 64 lower-case hexadecimal digits.')
+      .nullish(),
+  })
+  .refine(({ path, uri }) => Boolean(path) !== Boolean(uri), {
+    path: ['path'],
+    message: 'Give either path or uri.',
+  })
+
+const TagArtifactInput = z.object({
+  artifactId: z.string(),
+  value: z.enum(ARTIFACT_TAGS),
+  notes: TextInput.nullish(),
+})
+
+const UntagArtifactInput = z.object({ artifactId: z.string(), value: z.enum(ARTIFACT_TAGS) })

@@ -1,0 +1,340 @@
+import { z } from 'zod'
+import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
+import type { Dataset, DatasetFile, Prisma } from '../../generated/prisma/client.ts'
+import { kindOfId, newId } from '../../ids.ts'
+import { humanSize } from '../../storage/human-size.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { type Principal, requireUser } from '../accounts/principal.ts'
+import { JsonObjectInput, NameInput, parseInput, TextInput } from '../input.ts'
+import { ACTIVE_STATUSES } from '../runs/status.ts'
+import { contentCheckFor } from './content/index.ts'
+import { parseTrainConfig } from './train-config.ts'
+
+/** How far a dataset is: it can be trained on from READY on. */
+export const DATASET_STATUSES = ['CREATED', 'READY', 'TRAIN_CONFIG_UPLOADED', 'TRAIN_CONFIG_DELETED'] as const
+export type DatasetStatus = (typeof DATASET_STATUSES)[number]
+
+/** Which datasets a list shows; unset parts do not restrict. */
+export interface DatasetFilter {
+  status?: DatasetStatus | null
+  type?: string | null
+  taskType?: string | null
+  search?: string | null
+}
+
+/** A file on its way in, as graphql-upload-minimal hands it over. */
+export interface IncomingFile {
+  filename: string
+  createReadStream(): AsyncIterable<Uint8Array> & { readonly truncated?: boolean }
+}
+
+type DatasetQuery = { include?: Prisma.DatasetInclude; select?: Prisma.DatasetSelect }
+type DatasetListQuery = Pick<Prisma.DatasetFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
+type FileQuery = { include?: Prisma.DatasetFileInclude; select?: Prisma.DatasetFileSelect }
+
+/** What the dataset service needs. */
+export interface DatasetDependencies {
+  database: Database
+  storage: Storage
+  /** The largest dataset file and the largest train config accepted, in bytes. */
+  maxFileBytes: number
+  maxTrainConfigBytes: number
+  now?: () => Date
+}
+
+export type DatasetService = ReturnType<typeof createDatasetService>
+
+/** Datasets, their files and the configuration that each is trained with. */
+export function createDatasetService(deps: DatasetDependencies) {
+  const { database, storage, now = () => new Date() } = deps
+  const { prisma } = database
+
+  return {
+    /** A dataset by id or name; null when there is none. */
+    async find(principal: Principal, ref: string, query: DatasetQuery = {}): Promise<Dataset | null> {
+      requireUser(principal)
+      return prisma.dataset.findFirst({ ...query, where: byRef(ref) })
+    },
+
+    /** Datasets that match, newest first. */
+    async list(
+      principal: Principal,
+      filter: DatasetFilter | null | undefined,
+      query: DatasetListQuery = {},
+    ): Promise<Dataset[]> {
+      requireUser(principal)
+      return prisma.dataset.findMany({ ...query, where: matching(filter), orderBy: { id: 'desc' } })
+    },
+
+    async count(principal: Principal, filter: DatasetFilter | null | undefined): Promise<number> {
+      requireUser(principal)
+      return prisma.dataset.count({ where: matching(filter) })
+    },
+
+    /** @throws ValidationError, ConflictError when the name is taken */
+    async create(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
+      const { userId } = requireUser(principal)
+      const fields = parseInput(CreateDatasetInput, input)
+      try {
+        return await prisma.dataset.create({
+          ...query,
+          data: {
+            ...fields,
+            id: newId('Dataset'),
+            status: 'CREATED',
+            createdById: userId,
+            createdAt: now(),
+            updatedAt: now(),
+          },
+        })
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error
+        throw new ConflictError(`There is already a dataset named ${JSON.stringify(fields.name)}.`)
+      }
+    },
+
+    /** Removes a dataset and its files. @throws NotFoundError, ConflictError while an active run uses it */
+    async delete(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
+      requireUser(principal)
+      const { ref } = parseInput(RefInput, input)
+      const { deleted, keys } = await database.transaction(async (tx) => {
+        const dataset = await requireUnused(tx, ref)
+        const files = await tx.datasetFile.findMany({ where: { datasetId: dataset.id } })
+        const deleted = await tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
+        await tx.dataset.delete({ where: { id: dataset.id } })
+        return { deleted, keys: files.map((file) => file.storageKey) }
+      })
+      for (const key of keys) await storage.delete(key)
+      return deleted
+    },
+
+    /**
+     * Stores a file, checked and hashed on its way in; it belongs to the dataset only once it is whole.
+     *
+     * @throws NotFoundError, ValidationError for a file that is too large, cut off or not what its name says,
+     *   ConflictError when the dataset has a file of that name, UnavailableError when the disk is full
+     */
+    async uploadFile(
+      principal: Principal,
+      input: { dataset: string; file: IncomingFile },
+      query: FileQuery = {},
+    ): Promise<DatasetFile> {
+      requireUser(principal)
+      const filename = parseInput(FilenameInput, { file: input.file.filename }).file
+      const dataset = await requireDataset(input.dataset)
+      await refuseTakenFilename(dataset, filename)
+      const id = newId('DatasetFile')
+      const storageKey = `datasets/${dataset.id}/${id}`
+      const stored = await storage.put(storageKey, whole(input.file, deps.maxFileBytes), {
+        maxBytes: deps.maxFileBytes,
+        check: contentCheckFor(filename),
+      })
+      try {
+        return await database.transaction(async (tx) => {
+          await tx.datasetFile.create({
+            data: {
+              id,
+              filename,
+              storageKey,
+              sha256: stored.sha256,
+              sizeBytes: stored.sizeBytes,
+              uploadedAt: now(),
+              datasetId: dataset.id,
+            },
+          })
+          await refreshStatus(tx, dataset.id)
+          return tx.datasetFile.findUniqueOrThrow({ ...query, where: { id } })
+        })
+      } catch (error) {
+        await storage.delete(storageKey)
+        await requireDataset(input.dataset)
+        await refuseTakenFilename(dataset, filename)
+        throw error
+      }
+    },
+
+    /** Removes a file from its dataset. @throws NotFoundError, ConflictError while an active run uses the dataset */
+    async deleteFile(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
+      requireUser(principal)
+      const { fileId } = parseInput(DeleteDatasetFileInput, input)
+      const { dataset, storageKey } = await database.transaction(async (tx) => {
+        const file = await tx.datasetFile.findUnique({ where: { id: fileId } })
+        if (!file) throw new NotFoundError('dataset file', fileId)
+        await requireUnused(tx, file.datasetId)
+        await tx.datasetFile.delete({ where: { id: file.id } })
+        await refreshStatus(tx, file.datasetId)
+        const dataset = await tx.dataset.findUniqueOrThrow({ ...query, where: { id: file.datasetId } })
+        return { dataset, storageKey: file.storageKey }
+      })
+      await storage.delete(storageKey)
+      return dataset
+    },
+
+    /** Stores the configuration that a dataset is trained with, replacing the one before. @throws NotFoundError, ValidationError */
+    async uploadTrainConfig(
+      principal: Principal,
+      input: { dataset: string; file: IncomingFile },
+      query: DatasetQuery = {},
+    ): Promise<Dataset> {
+      requireUser(principal)
+      const filename = parseInput(FilenameInput, { file: input.file.filename }).file
+      const dataset = await requireDataset(input.dataset)
+      const bytes = await readWhole(input.file, deps.maxTrainConfigBytes)
+      const { content } = parseTrainConfig(filename, bytes, { maxBytes: deps.maxTrainConfigBytes })
+      const config = {
+        filename,
+        content,
+        sizeBytes: bytes.length,
+        text: bytes.toString('utf8'),
+        uploadedAt: now(),
+      }
+      return database.transaction(async (tx) => {
+        if ((await tx.dataset.count({ where: { id: dataset.id } })) === 0) {
+          throw new NotFoundError('dataset', input.dataset)
+        }
+        await tx.trainConfig.upsert({
+          where: { datasetId: dataset.id },
+          create: { ...config, datasetId: dataset.id },
+          update: config,
+        })
+        await refreshStatus(tx, dataset.id)
+        return tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
+      })
+    },
+
+    /** Removes the configuration of a dataset. @throws NotFoundError, PreconditionFailedError when it has none */
+    async deleteTrainConfig(
+      principal: Principal,
+      input: unknown,
+      query: DatasetQuery = {},
+    ): Promise<Dataset> {
+      requireUser(principal)
+      const { dataset: ref } = parseInput(DeleteTrainConfigInput, input)
+      return database.transaction(async (tx) => {
+        const dataset = await tx.dataset.findFirst({ where: byRef(ref), include: { trainConfig: true } })
+        if (!dataset) throw new NotFoundError('dataset', ref)
+        if (!dataset.trainConfig) {
+          throw new PreconditionFailedError(`Dataset ${dataset.name} has no train config.`, ['train config'])
+        }
+        await tx.trainConfig.delete({ where: { datasetId: dataset.id } })
+        await refreshStatus(tx, dataset.id)
+        return tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
+      })
+    },
+  }
+
+  async function requireDataset(ref: string): Promise<Dataset> {
+    const dataset = await prisma.dataset.findFirst({ where: byRef(ref) })
+    if (!dataset) throw new NotFoundError('dataset', ref)
+    return dataset
+  }
+
+  async function refuseTakenFilename(dataset: Dataset, filename: string): Promise<void> {
+    if ((await prisma.datasetFile.count({ where: { datasetId: dataset.id, filename } })) > 0) {
+      throw new ConflictError(
+        `Dataset ${dataset.name} already has a file ${filename}: delete it first, or upload under another name.`,
+      )
+    }
+  }
+
+  async function refreshStatus(tx: Transaction, id: string): Promise<void> {
+    const dataset = await tx.dataset.findUniqueOrThrow({
+      where: { id },
+      include: { trainConfig: { select: { datasetId: true } }, _count: { select: { files: true } } },
+    })
+    const hadConfig = dataset.status === 'TRAIN_CONFIG_UPLOADED' || dataset.status === 'TRAIN_CONFIG_DELETED'
+    const status: DatasetStatus = dataset.trainConfig
+      ? 'TRAIN_CONFIG_UPLOADED'
+      : hadConfig
+        ? 'TRAIN_CONFIG_DELETED'
+        : dataset._count.files > 0
+          ? 'READY'
+          : 'CREATED'
+    await tx.dataset.update({ where: { id }, data: { status, updatedAt: now() } })
+  }
+}
+
+async function requireUnused(tx: Transaction, ref: string): Promise<Dataset> {
+  const dataset = await tx.dataset.findFirst({ where: byRef(ref) })
+  if (!dataset) throw new NotFoundError('dataset', ref)
+  const users = await tx.run.findMany({
+    where: { datasetName: dataset.name, status: { in: ACTIVE_STATUSES } },
+    select: { name: true },
+    take: 5,
+  })
+  if (users.length > 0) {
+    throw new ConflictError(
+      `Dataset ${dataset.name} is used by active runs (${users.map((run) => run.name).join(', ')}): wait for them or cancel them first.`,
+    )
+  }
+  return dataset
+}
+
+/** The bytes of an upload; past the limit the parser of the request ends the stream early and marks it. */
+async function* whole(file: IncomingFile, maxBytes: number): AsyncIterable<Uint8Array> {
+  const stream = file.createReadStream()
+  yield* stream
+  if (stream.truncated) throw tooLarge(maxBytes)
+}
+
+async function readWhole(file: IncomingFile, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of whole(file, maxBytes)) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function tooLarge(maxBytes: number): ValidationError {
+  return ValidationError.at(
+    'file',
+    `The file is larger than ${humanSize(maxBytes)}, the most that is accepted.`,
+  )
+}
+
+function byRef(ref: string): { id: string } | { name: string } {
+  return kindOfId(ref) === 'Dataset' ? { id: ref } : { name: ref }
+}
+
+function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhereInput {
+  if (!filter) return {}
+  const { status, type, taskType, search } = filter
+  return {
+    ...(status && { status }),
+    ...(type && { type }),
+    ...(taskType && { taskType }),
+    ...(search && { OR: [{ name: { contains: search } }, { source: { contains: search } }] }),
+  }
+}
+
+const optionalName = NameInput.nullish().transform((value) => value || null)
+
+const CreateDatasetInput = z.object({
+  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.'),
+  type: optionalName,
+  source: TextInput.nullish().transform((value) => value ?? null),
+  taskType: optionalName,
+  metadata: JsonObjectInput.nullish().transform((value) => value ?? {}),
+})
+
+const RefInput = z.object({ ref: z.string() })
+const DeleteDatasetFileInput = z.object({ fileId: z.string() })
+const DeleteTrainConfigInput = z.object({ dataset: z.string() })
+
+const FilenameInput = z.object({
+  file: NameInput.refine(
+    (name) => !name.includes('/') && !name.includes('\\') && !name.startsWith('.'),
+    'The name of the file must not contain / or \\ nor start with a dot.',
+  ),
+})
+
+/** A stored status; the database holds nothing else. */
+export function toDatasetStatus(status: string): DatasetStatus {
+  const known = DATASET_STATUSES.find((candidate) => candidate === status)
+  if (!known) throw new Error(`The database holds an unknown dataset status ${status}.`)
+  return known
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { ValidationError } from '../errors.ts'
+
+/** A JSON object, such as hyperparameters. */
+export type JsonObject = { [key: string]: JsonValue }
+/** Anything JSON can say. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject
+
+/**
+ * Checks an input against what the service accepts.
+ *
+ * @throws ValidationError with one issue for each thing that is wrong
+ */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw new ValidationError(
+    parsed.error.issues.map((issue) => ({ path: issue.path.map(String), message: issue.message })),
+  )
+}
+
+/** A name that people type and that appears in paths and addresses. */
+export const NameInput = z
+  .string()
+  .trim()
+  .min(1, 'Must not be empty.')
+  .max(200, 'Must have at most 200 characters.')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'Must not contain control characters.')
+
+/** Free text, such as a description. */
+export const TextInput = z.string().max(20_000, 'Must have at most 20,000 characters.')
+
+/** A JSON object; anything else is refused. */
+export const JsonObjectInput = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'Must be a JSON object.',
+)
+
+/** `overrides` laid over `base`: objects are merged, everything else is replaced. */
+export function mergeObjects(base: JsonObject, overrides: JsonObject): JsonObject {
+  const merged: JsonObject = { ...base }
+  for (const [key, value] of Object.entries(overrides)) {
+    const before = Object.hasOwn(merged, key) ? merged[key] : undefined
+    const both = isObject(before) && isObject(value)
+    Object.defineProperty(merged, key, {
+      value: both ? mergeObjects(before, value) : value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+  }
+  return merged
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A JSON column as the object that was stored in it. */
+export function storedObject(value: unknown): JsonObject {
+  return parseInput(JsonObjectInput, value)
+}
+
+/** A JSON column as the list of strings that was stored in it. */
+export function storedStrings(value: unknown): string[] {
+  return parseInput(z.array(z.string()), value)
+}

@@ -1,0 +1,170 @@
+import { builder } from '../../graphql/builder.ts'
+import { principalOf } from '../../graphql/context.ts'
+import { LocaleEnum } from '../accounts/schema.ts'
+import { storedStrings } from '../input.ts'
+import { type FieldChange, parseChanges } from './changes.ts'
+import { PROJECT_STATUS_LABELS, type ProjectStatus, toProjectStatus } from './status.ts'
+
+/** What people say of a project. */
+export const ProjectStatusEnum = builder.enumType('ProjectStatus', {
+  description: 'What people say of a project. Only ARCHIVED has an effect: it takes no new runs.',
+  values: {
+    DRAFT: { description: 'Being set up. 草稿' },
+    ACTIVE: { description: 'Being worked on. 进行中' },
+    PAUSED: { description: 'Put aside for now. 已暂停' },
+    COMPLETED: { description: 'Has reached its objective. 已完成' },
+    ARCHIVED: { description: 'Kept for the record; takes no new runs. 已归档' },
+  } satisfies Record<ProjectStatus, object>,
+})
+
+/** A project. */
+export const ProjectType = builder.prismaNode('Project', {
+  description: 'What is trained: a command, a dataset and defaults, and the runs made of them.',
+  id: { field: 'id' },
+  authScopes: { person: true },
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      description: 'Unique; every place that takes an id of a project takes it too.',
+    }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What the project is, for people.',
+    }),
+    objective: t.exposeString('objective', {
+      nullable: true,
+      description: 'What is to be reached, for people.',
+    }),
+    taskType: t.exposeString('taskType', {
+      nullable: true,
+      description: 'The kind of training, e.g. sft, dpo, pretrain.',
+    }),
+    baseModel: t.exposeString('baseModel', {
+      nullable: true,
+      description: 'The model that training starts from: {model} in the command unless a run names another.',
+    }),
+    owner: t.relation('owner', { description: 'Who made the project.' }),
+    tags: t.stringList({
+      description: 'Words to find it by, in the order they were given.',
+      select: { tags: { orderBy: { position: 'asc' } } },
+      resolve: (project) => project.tags.map((tag) => tag.value),
+    }),
+    defaultHyperparameters: t.expose('defaultHyperparameters', {
+      type: 'JSON',
+      description: 'An object that every run starts from; it is merged into the train config.',
+    }),
+    datasetName: t.exposeString('datasetName', {
+      nullable: true,
+      description: 'The dataset that runs train on; it may be uploaded later.',
+    }),
+    trainConfigName: t.exposeString('trainConfigName', {
+      nullable: true,
+      description:
+        "The file name of the train config that runs use; the dataset's own one unless given. It may be uploaded later.",
+    }),
+    command: t.stringList({
+      description:
+        'The argv of a run, never given to a shell. In its elements {config}, {dataset}, {output}, {checkpoint}, {model} and {run} are filled in.',
+      resolve: (project) => storedStrings(project.command),
+    }),
+    resumeArgs: t.stringList({
+      description: 'What is added to the argv when a run resumes, e.g. ["--resume", "{checkpoint}"].',
+      resolve: (project) => storedStrings(project.resumeArgs),
+    }),
+    workingDirectory: t.exposeString('workingDirectory', {
+      nullable: true,
+      description:
+        'The absolute path that the command starts in; the server’s TRAINYARD_WORKING_DIR unless given.',
+    }),
+    status: t.field({
+      type: ProjectStatusEnum,
+      description: 'What people say of it.',
+      resolve: (project) => toProjectStatus(project.status),
+    }),
+    statusLabel: t.string({
+      description: 'The status in words.',
+      args: {
+        locale: t.arg({ type: LocaleEnum, required: true, defaultValue: 'EN', description: 'The language.' }),
+      },
+      resolve: (project, { locale }) => PROJECT_STATUS_LABELS[toProjectStatus(project.status)][locale],
+    }),
+    versions: t.relatedConnection(
+      'versions',
+      {
+        cursor: 'id',
+        totalCount: true,
+        description: 'What changed, when and by whom, the latest first.',
+        query: { orderBy: { number: 'desc' } },
+      },
+      {
+        name: 'ProjectVersionConnection',
+        description: 'A page of versions of a project.',
+      },
+      { name: 'ProjectVersionEdge', description: 'A version on a page.' },
+    ),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its fields were last changed.' }),
+  }),
+})
+
+const FieldChangeType = builder.objectRef<FieldChange>('FieldChange').implement({
+  description: 'One field that a version changed.',
+  fields: (t) => ({
+    field: t.exposeString('field', { description: 'The name of the field.' }),
+    from: t.expose('from', { type: 'JSON', nullable: true, description: 'Its value before; null for none.' }),
+    to: t.expose('to', { type: 'JSON', nullable: true, description: 'Its value since; null for none.' }),
+  }),
+})
+
+builder.prismaObject('ProjectVersion', {
+  description: 'One saved change of a project; the first is its creation.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Names this version.' }),
+    number: t.exposeInt('number', { description: 'Counts from 1 in its project.' }),
+    changes: t.field({
+      type: [FieldChangeType],
+      description: 'What changed.',
+      resolve: (version) => parseChanges(version.changes),
+    }),
+    changedBy: t.relation('changedBy', { description: 'Who changed it.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When.' }),
+  }),
+})
+
+const ProjectConnection = builder.connectionObject(
+  { type: ProjectType, name: 'ProjectConnection', description: 'A page of projects.' },
+  { name: 'ProjectEdge', description: 'A project on a page.' },
+)
+
+const ProjectFilter = builder.inputType('ProjectFilter', {
+  description: 'Which projects: those that match everything given.',
+  fields: (t) => ({
+    owner: t.string({ description: 'Username or id of the owner.' }),
+    status: t.field({ type: ProjectStatusEnum, description: 'Only of this status.' }),
+    tag: t.string({ description: 'Only with this tag.' }),
+    search: t.string({ description: 'Only with this text in name, description or objective.' }),
+  }),
+})
+
+builder.queryFields((t) => ({
+  project: t.prismaField({
+    type: ProjectType,
+    nullable: true,
+    description: 'A project; null when there is none.',
+    args: { ref: t.arg.string({ required: true, description: 'Id or name.' }) },
+    resolve: (query, _root, { ref }, context) =>
+      context.services.projects.find(principalOf(context), ref, query),
+  }),
+  projects: t.prismaConnection(
+    {
+      type: ProjectType,
+      cursor: 'id',
+      description: 'Projects, the latest first.',
+      args: { filter: t.arg({ type: ProjectFilter, description: 'Which projects; all unless given.' }) },
+      totalCount: (_root, { filter }, context) =>
+        context.services.projects.count(principalOf(context), filter),
+      resolve: (query, _root, { filter }, context) =>
+        context.services.projects.list(principalOf(context), filter, query),
+    },
+    ProjectConnection,
+  ),
+}))

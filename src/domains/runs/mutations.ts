@@ -1,0 +1,168 @@
+import { builder } from '../../graphql/builder.ts'
+import { principalOf } from '../../graphql/context.ts'
+import { resultUnion } from '../../graphql/errors.ts'
+import { LogLevelEnum, LogSourceEnum } from './logs.schema.ts'
+import { RunType } from './schema.ts'
+
+const StartRunInput = builder.inputType('StartRunInput', {
+  description: 'The run to start.',
+  fields: (t) => ({
+    project: t.string({ required: true, description: 'Id or name of the project.' }),
+    name: t.string({ description: 'Unique in the project; run-001, run-002 … unless given.' }),
+    model: t.string({ description: "The model to start from; the project's baseModel unless given." }),
+    datasetName: t.string({ description: "The dataset to train on; the project's unless given." }),
+    hyperparameters: t.field({
+      type: 'JSON',
+      description: "An object laid over the project's defaults, and merged into the train config.",
+    }),
+    resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
+    idempotencyKey: t.string({
+      description: 'The same key again gives the run that the first request made, and starts nothing.',
+    }),
+  }),
+})
+
+const ResumeRunInput = builder.inputType('ResumeRunInput', {
+  description: 'The run to continue. What is not given is as it was in that run.',
+  fields: (t) => ({
+    runId: t.string({ required: true, description: 'Id of the run, which must be over.' }),
+    artifactId: t.string({
+      description: 'The checkpoint to continue from; the one of the highest step unless given.',
+    }),
+    name: t.string({ description: 'The name of the new run.' }),
+    model: t.string({ description: 'Another model.' }),
+    datasetName: t.string({ description: 'Another dataset.' }),
+    hyperparameters: t.field({
+      type: 'JSON',
+      description:
+        'An object laid over those of that run, and merged into the config.yaml that the script reads.',
+    }),
+    resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
+    idempotencyKey: t.string({
+      description: 'The same key again gives the run that the first request made, and starts nothing.',
+    }),
+  }),
+})
+
+const CancelRunInput = builder.inputType('CancelRunInput', {
+  description: 'The run to cancel.',
+  fields: (t) => ({
+    runId: t.string({ required: true, description: 'Id of the run.' }),
+    graceSeconds: t.float({
+      description:
+        'How long its processes may take to end after SIGTERM, and to save a last checkpoint, before they are killed; 0 kills at once.',
+    }),
+  }),
+})
+
+const MetricColumnsInput = builder.inputType('MetricColumnsInput', {
+  description: 'Points of one key, in columns.',
+  fields: (t) => ({
+    key: t.string({
+      required: true,
+      description: 'What was measured, e.g. eval/loss; at most 250 characters.',
+    }),
+    steps: t.intList({ required: true, description: 'The step of each point.' }),
+    values: t.floatList({ required: true, description: 'The value of each point; as many as steps.' }),
+    timestamps: t.field({
+      type: ['DateTime'],
+      description: 'When each was measured; the time of the request unless given. As many as steps.',
+    }),
+  }),
+})
+
+const LogMetricsInput = builder.inputType('LogMetricsInput', {
+  description: 'Metric points for a run, at most 10,000 in one call.',
+  fields: (t) => ({
+    runId: t.string({ required: true, description: 'Id of the run.' }),
+    series: t.field({ type: [MetricColumnsInput], required: true, description: 'The points, by key.' }),
+  }),
+})
+
+const LogLineInput = builder.inputType('LogLineInput', {
+  description: 'A line for a log.',
+  fields: (t) => ({
+    message: t.string({ required: true, description: 'The text, at most 65,536 characters.' }),
+    level: t.field({ type: LogLevelEnum, description: 'INFO unless given.' }),
+    source: t.field({ type: LogSourceEnum, description: 'STDOUT unless given.' }),
+    timestamp: t.field({ type: 'DateTime', description: 'The time of the request unless given.' }),
+  }),
+})
+
+const AppendRunLogsInput = builder.inputType('AppendRunLogsInput', {
+  description: 'Lines for the log of a run, at most 10,000 in one call.',
+  fields: (t) => ({
+    runId: t.string({ required: true, description: 'Id of the run.' }),
+    lines: t.field({ type: [LogLineInput], required: true, description: 'The lines, oldest first.' }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  startRun: t.prismaField({
+    type: RunType,
+    description: 'Queues a run of a project; it starts as soon as there is a place for it.',
+    errors: resultUnion(
+      'StartRunResult',
+      'The queued run, or why there is none. What is not uploaded yet is a PreconditionFailedError.',
+      'notFound',
+      'conflict',
+      'precondition',
+      'unavailable',
+    ),
+    args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.runs.start(principalOf(context), input, query),
+  }),
+  cancelRun: t.prismaField({
+    type: RunType,
+    description:
+      'Ends a run with all its processes. It stays CANCELLING until they are gone; what was saved is kept. Again with a shorter grace shortens it.',
+    errors: resultUnion(
+      'CancelRunResult',
+      'The run, or why it cannot be cancelled.',
+      'notFound',
+      'conflict',
+      'unavailable',
+    ),
+    args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.runs.cancel(principalOf(context), input, query),
+  }),
+  resumeRun: t.prismaField({
+    type: RunType,
+    description: 'Queues a new run that continues one that is over from one of its checkpoints.',
+    errors: resultUnion(
+      'ResumeRunResult',
+      'The new run, or why there is none. A run without checkpoint is a PreconditionFailedError.',
+      'notFound',
+      'conflict',
+      'precondition',
+      'unavailable',
+    ),
+    args: { input: t.arg({ type: ResumeRunInput, required: true, description: 'The run to continue.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.runs.resume(principalOf(context), input, query),
+  }),
+  logMetrics: t.prismaField({
+    type: RunType,
+    description:
+      'Stores metric points of a run that is not over. The same point (key, step and value) twice is stored once, so a request can be sent again. The token of the run itself may do this too.',
+    skipTypeScopes: true,
+    authScopes: { reporter: true },
+    errors: resultUnion('LogMetricsResult', 'The run, or why nothing was stored.', 'notFound', 'conflict'),
+    args: { input: t.arg({ type: LogMetricsInput, required: true, description: 'The points.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.reporting.logMetrics(principalOf(context), input, query),
+  }),
+  appendRunLogs: t.prismaField({
+    type: RunType,
+    description:
+      'Appends lines to the log of a run that is not over, in addition to what is read from its output. The token of the run itself may do this too.',
+    skipTypeScopes: true,
+    authScopes: { reporter: true },
+    errors: resultUnion('AppendRunLogsResult', 'The run, or why nothing was stored.', 'notFound', 'conflict'),
+    args: { input: t.arg({ type: AppendRunLogsInput, required: true, description: 'The lines.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.reporting.appendLogs(principalOf(context), input, query),
+  }),
+}))

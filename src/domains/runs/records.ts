@@ -1,0 +1,40 @@
+import type { Database } from '../../db/database.ts'
+import { ValidationError } from '../../errors.ts'
+import { type LogPage, type LogPageArgs, readLogPage } from '../../streams/log-pages.ts'
+import { MAX_STEP, type MetricSeries, MIN_STEP, readSeries } from './metric-store.ts'
+
+/** The most buckets of a series that one request gets. */
+export const MAX_BUCKETS = 10_000
+
+/** Which part of a run's metrics a chart wants. */
+export interface SeriesRequest {
+  keys?: string[] | null
+  maxPoints: number
+  minStep?: number | null
+  maxStep?: number | null
+}
+
+export type RunRecords = ReturnType<typeof createRunRecords>
+
+/** What is stored of a run besides its row: its log and its metrics. Whoever has the run may read them. */
+export function createRunRecords({ database }: { database: Database }) {
+  return {
+    /** A page of a run's log. @throws ValidationError for a cursor of another stream */
+    logs(run: { logStreamId: number }, args: LogPageArgs): Promise<LogPage> {
+      return readLogPage(database, run.logStreamId, args)
+    },
+
+    /** The series of a run for a chart. @throws ValidationError when maxPoints is out of range */
+    series(run: { id: string }, request: SeriesRequest): Promise<MetricSeries[]> {
+      if (request.maxPoints < 1 || request.maxPoints > MAX_BUCKETS) {
+        throw ValidationError.at('maxPoints', `Must be from 1 to ${MAX_BUCKETS}.`)
+      }
+      return readSeries(database, run.id, {
+        keys: request.keys ?? null,
+        maxPoints: request.maxPoints,
+        minStep: request.minStep ?? MIN_STEP,
+        maxStep: request.maxStep ?? MAX_STEP,
+      })
+    },
+  }
+}

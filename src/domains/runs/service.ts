@@ -1,0 +1,338 @@
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { z } from 'zod'
+import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
+import type { Executor } from '../../execution/executor.ts'
+import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/client.ts'
+import { kindOfId, newId } from '../../ids.ts'
+import { appendLogLines } from '../../streams/log-lines.ts'
+import type { Signals } from '../../streams/signals.ts'
+import { type Principal, requireReporter, requireUser } from '../accounts/principal.ts'
+import { JsonObjectInput, mergeObjects, NameInput, parseInput, storedObject, TextInput } from '../input.ts'
+import { byRef } from '../projects/service.ts'
+import { quoteForShell } from './command.ts'
+import { runTopics, transition } from './lifecycle.ts'
+import { runPaths } from './paths.ts'
+import { inheritedHyperparameters, prepareRun, type RunPlan } from './prepare.ts'
+import { announceRun } from './reporting.ts'
+import { isFinal, type RunStatus } from './status.ts'
+
+/** Which runs a list shows; unset parts do not restrict. */
+export interface RunFilter {
+  /** Id or name. */
+  project?: string | null
+  status?: RunStatus[] | null
+  search?: string | null
+}
+
+type RunQuery = { include?: Prisma.RunInclude; select?: Prisma.RunSelect }
+type RunListQuery = Pick<Prisma.RunFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
+
+/** What the run service needs. */
+export interface RunDependencies {
+  database: Database
+  signals: Signals
+  executor: Executor
+  /** The folder of all runs. */
+  runsDir: string
+  /** How long a cancelled run may take to end by itself unless the request says so, in seconds. */
+  cancelGraceSeconds: number
+  now?: () => Date
+}
+
+export type RunService = ReturnType<typeof createRunService>
+
+/** Runs as people see them: started, watched, cancelled, resumed. The worker does what is written here. */
+export function createRunService(deps: RunDependencies) {
+  const { database, signals, executor, runsDir, now = () => new Date() } = deps
+  const { prisma } = database
+
+  return {
+    /** A run by id; null when there is none. The process of a run sees that run only. */
+    async find(principal: Principal, id: string, query: RunQuery = {}): Promise<Run | null> {
+      requireReporter(principal, id)
+      return prisma.run.findUnique({ ...query, where: { id } })
+    },
+
+    /** Runs that match, newest first. */
+    async list(
+      principal: Principal,
+      filter: RunFilter | null | undefined,
+      query: RunListQuery = {},
+    ): Promise<Run[]> {
+      requireUser(principal)
+      return prisma.run.findMany({ ...query, where: matchingRuns(filter), orderBy: { id: 'desc' } })
+    },
+
+    async count(principal: Principal, filter: RunFilter | null | undefined): Promise<number> {
+      requireUser(principal)
+      return prisma.run.count({ where: matchingRuns(filter) })
+    },
+
+    /** Queues a new run of a project. @throws NotFoundError, ValidationError, PreconditionFailedError, ConflictError */
+    async start(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
+      const { userId } = requireUser(principal)
+      const request = parseInput(StartRunInput, input)
+      return once(userId, { start: request }, request.idempotencyKey, query, async (requestHash) => {
+        const project = await prisma.project.findFirst({ where: byRef(request.project) })
+        if (!project) throw new NotFoundError('project', request.project)
+        const plan: RunPlan = {
+          project,
+          model: request.model ?? project.baseModel,
+          datasetName: request.datasetName ?? project.datasetName,
+          hyperparameters: mergeObjects(
+            inheritedHyperparameters({ project, resumed: null }),
+            request.hyperparameters ?? {},
+          ),
+          resources: request.resources ?? {},
+          resume: null,
+        }
+        return queue(userId, plan, request, requestHash)
+      })
+    },
+
+    /**
+     * Queues a new run that continues a finished one from one of its checkpoints.
+     *
+     * @throws NotFoundError, ValidationError, ConflictError while the run is active,
+     *   PreconditionFailedError when it has no checkpoint
+     */
+    async resume(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
+      const { userId } = requireUser(principal)
+      const request = parseInput(ResumeRunInput, input)
+      return once(userId, { resume: request }, request.idempotencyKey, query, async (requestHash) => {
+        const resumed = await prisma.run.findUnique({
+          where: { id: request.runId },
+          include: { project: true },
+        })
+        if (!resumed) throw new NotFoundError('run', request.runId)
+        if (!isFinal(resumed.status)) {
+          throw new ConflictError(
+            `Run ${resumed.name} is ${resumed.status}: it can be resumed when it is over.`,
+          )
+        }
+        const { project } = resumed
+        const plan: RunPlan = {
+          project,
+          model: request.model ?? resumed.model,
+          datasetName: request.datasetName ?? resumed.datasetName,
+          hyperparameters: mergeObjects(
+            inheritedHyperparameters({ project, resumed }),
+            request.hyperparameters ?? {},
+          ),
+          resources: request.resources ?? storedObject(resumed.resources),
+          resume: { run: resumed, checkpoint: await findCheckpoint(resumed, request.artifactId) },
+        }
+        return queue(userId, plan, request, requestHash)
+      })
+    },
+
+    /**
+     * Ends a run: at once when it is still queued, else by asking its processes to end and killing them
+     * after the grace. Asking again with a shorter grace shortens it.
+     *
+     * @throws NotFoundError, ConflictError when the run is over
+     */
+    async cancel(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
+      requireUser(principal)
+      const request = parseInput(CancelRunInput, input)
+      const graceSeconds = request.graceSeconds ?? deps.cancelGraceSeconds
+      const run = await database.transaction(async (tx) => {
+        const found = await tx.run.findUnique({ where: { id: request.runId } })
+        if (!found) throw new NotFoundError('run', request.runId)
+        if (isFinal(found.status)) {
+          throw new ConflictError(`Run ${found.name} is over (${found.status}): there is nothing to cancel.`)
+        }
+        if (found.status === 'QUEUED') {
+          await transition(tx, found.id, 'CANCELLED', now(), {
+            statusReason: 'Cancelled before it was started.',
+            finishedAt: now(),
+          })
+        } else if (await transition(tx, found.id, 'CANCELLING', now(), { graceSeconds })) {
+          await appendLogLines(database, tx, found.logStreamId, [
+            {
+              timestamp: now(),
+              level: 'WARNING',
+              source: 'SYSTEM',
+              message: `Cancel requested: the processes have ${graceSeconds} s to end.`,
+            },
+          ])
+        } else if (found.graceSeconds === null || graceSeconds < found.graceSeconds) {
+          await tx.run.update({ where: { id: found.id }, data: { graceSeconds } })
+        }
+        return found
+      })
+      // A server that dies here asks again when it is back: the status says CANCELLING.
+      if (run.status !== 'QUEUED') {
+        await executor.terminate(runPaths(runsDir, run.id).process, { graceSeconds })
+      }
+      announceRun(signals, run)
+      signals.notify(runTopics.stream(run.logStreamId))
+      signals.notify(runTopics.stream(run.metricStreamId))
+      return prisma.run.findUniqueOrThrow({ ...query, where: { id: run.id } })
+    },
+
+    /** Removes what runs left on disk. Their rows must be gone. */
+    async discard(runIds: string[]): Promise<void> {
+      for (const id of runIds) {
+        await rm(runPaths(runsDir, id).root, { recursive: true, force: true })
+        signals.notify(runTopics.changed(id))
+      }
+      signals.notify(runTopics.any)
+    },
+  }
+
+  /** Makes the folder and the row of a run, and tells the queue. */
+  async function queue(
+    userId: string,
+    plan: RunPlan,
+    request: z.output<typeof NewRunInput>,
+    requestHash: string,
+  ): Promise<Run> {
+    if (plan.project.status === 'ARCHIVED') {
+      throw new ConflictError(`Project ${plan.project.name} is archived: it takes no new runs.`)
+    }
+    const id = newId('Run')
+    const prepared = await prepareRun({ database, runsDir }, id, plan)
+    try {
+      const run = await database.transaction(async (tx) =>
+        tx.run.create({
+          data: {
+            id,
+            name: request.name ?? (await nextName(tx, plan.project)),
+            status: 'QUEUED',
+            model: plan.model,
+            datasetName: plan.datasetName,
+            hyperparameters: plan.hyperparameters,
+            resources: plan.resources,
+            argv: prepared.argv,
+            startCommand: quoteForShell(prepared.argv),
+            idempotencyKey: request.idempotencyKey ?? null,
+            requestHash,
+            createdAt: now(),
+            updatedAt: now(),
+            project: { connect: { id: plan.project.id } },
+            createdBy: { connect: { id: userId } },
+            ...(plan.resume && { resumedFrom: { connect: { id: plan.resume.checkpoint.id } } }),
+            logStream: { create: {} },
+            metricStream: { create: {} },
+            output: { create: { parserState: {} } },
+          },
+        }),
+      )
+      announceRun(signals, run)
+      signals.notify(runTopics.queue)
+      return run
+    } catch (error) {
+      await rm(prepared.paths.root, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  /**
+   * Does `work` once for an idempotency key: a repetition gets the run that the first made.
+   *
+   * @throws ConflictError when the key was used with other input, or the run's name is taken
+   */
+  async function once(
+    userId: string,
+    request: object,
+    key: string | null | undefined,
+    query: RunQuery,
+    work: (requestHash: string) => Promise<Run>,
+  ): Promise<Run> {
+    const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex')
+    const earlier = async () => {
+      if (!key) return null
+      const run = await prisma.run.findUnique({
+        where: { createdById_idempotencyKey: { createdById: userId, idempotencyKey: key } },
+        select: { id: true, requestHash: true },
+      })
+      if (run && run.requestHash !== requestHash) {
+        throw new ConflictError(`The idempotency key ${JSON.stringify(key)} was used with other input.`)
+      }
+      return run
+    }
+    const load = (id: string) => prisma.run.findUniqueOrThrow({ ...query, where: { id } })
+    const known = await earlier()
+    if (known) return load(known.id)
+    try {
+      return load((await work(requestHash)).id)
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error
+      const winner = await earlier()
+      if (winner) return load(winner.id)
+      throw new ConflictError('There is already a run of this name in the project.')
+    }
+  }
+
+  async function findCheckpoint(run: Run, artifactId: string | null | undefined): Promise<Artifact> {
+    const isCheckpoint = { runId: run.id, type: 'CHECKPOINT' }
+    if (artifactId) {
+      const named = await prisma.artifact.findFirst({ where: { ...isCheckpoint, id: artifactId } })
+      if (named) return named
+      throw ValidationError.at('artifactId', `Run ${run.name} has no such checkpoint.`)
+    }
+    const newest = await prisma.artifact.findFirst({
+      where: isCheckpoint,
+      orderBy: [{ step: { sort: 'desc', nulls: 'last' } }, { id: 'desc' }],
+    })
+    if (newest) return newest
+    throw new PreconditionFailedError(`Run ${run.name} has saved no checkpoint to resume from.`, [
+      'checkpoint',
+    ])
+  }
+
+  async function nextName(tx: Transaction, project: Project): Promise<string> {
+    for (;;) {
+      const { lastRunNumber } = await tx.project.update({
+        where: { id: project.id },
+        data: { lastRunNumber: { increment: 1 } },
+        select: { lastRunNumber: true },
+      })
+      const name = `run-${String(lastRunNumber).padStart(3, '0')}`
+      if ((await tx.run.count({ where: { projectId: project.id, name } })) === 0) return name
+    }
+  }
+}
+
+/** The runs that a filter selects. */
+export function matchingRuns(filter: RunFilter | null | undefined): Prisma.RunWhereInput {
+  if (!filter) return {}
+  const { project, status, search } = filter
+  return {
+    ...(project &&
+      (kindOfId(project) === 'Project' ? { projectId: project } : { project: { name: project } })),
+    ...(status && { status: { in: status } }),
+    ...(search && {
+      OR: [
+        { name: { contains: search } },
+        { model: { contains: search } },
+        { datasetName: { contains: search } },
+      ],
+    }),
+  }
+}
+
+const NewRunInput = z.object({
+  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.').nullish(),
+  model: TextInput.nullish(),
+  datasetName: NameInput.nullish(),
+  hyperparameters: JsonObjectInput.nullish(),
+  resources: JsonObjectInput.nullish(),
+  idempotencyKey: z
+    .string()
+    .min(1, 'Must not be empty.')
+    .max(200, 'Must have at most 200 characters.')
+    .nullish(),
+})
+
+const StartRunInput = NewRunInput.extend({ project: z.string() })
+
+const ResumeRunInput = NewRunInput.extend({ runId: z.string(), artifactId: z.string().nullish() })
+
+const CancelRunInput = z.object({
+  runId: z.string(),
+  graceSeconds: z.number().min(0, 'Must not be negative.').max(86_400, 'Must be at most a day.').nullish(),
+})

@@ -1,0 +1,97 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runTopics, transition } from '../lifecycle.ts'
+import { announceRun } from '../reporting.ts'
+import { OCCUPYING_STATUSES } from '../status.ts'
+import { type AttendDependencies, attendRun } from './attend.ts'
+
+/** What the scheduler needs. */
+export interface SchedulerDependencies extends AttendDependencies {
+  /** How many runs may have a process at the same time. */
+  maxConcurrentRuns: number
+}
+
+/** Gives queued runs their places, oldest first, and sees each through. */
+export interface Scheduler {
+  /** Takes up the runs that an earlier server left, then works until it is stopped. */
+  start(): Promise<void>
+  /** Leaves the processes alone: they go on, and the next server finds them. */
+  stop(): Promise<void>
+}
+
+/** A scheduler for this machine. */
+export function createScheduler(deps: SchedulerDependencies): Scheduler {
+  const { database, signals, log, runsDir } = deps
+  const abort = new AbortController()
+  const attending = new Map<string, Promise<void>>()
+  let filling: Promise<void> = Promise.resolve()
+  let stopListening = () => {}
+
+  function attend(runId: string) {
+    if (attending.has(runId)) return
+    const done = attendRun(deps, runId, abort.signal)
+      .catch((error: unknown) => log.error({ err: error, runId }, 'a run is not attended any more'))
+      .finally(() => {
+        attending.delete(runId)
+        requestFill()
+      })
+    attending.set(runId, done)
+  }
+
+  function requestFill() {
+    filling = filling.then(fillPlaces).catch((error: unknown) => {
+      log.error({ err: error }, 'the queue could not be read; trying again')
+      setTimeout(requestFill, RETRY_MS).unref()
+    })
+  }
+
+  async function fillPlaces() {
+    while (!abort.signal.aborted) {
+      const next = await takeNext()
+      if (!next) return
+      announceRun(signals, next)
+      attend(next.id)
+    }
+  }
+
+  /** Moves the oldest queued run into a free place. */
+  async function takeNext() {
+    return database.transaction(async (tx) => {
+      const occupied = await tx.run.count({ where: { status: { in: OCCUPYING_STATUSES } } })
+      if (occupied >= deps.maxConcurrentRuns) return null
+      const next = await tx.run.findFirst({ where: { status: 'QUEUED' }, orderBy: { id: 'asc' } })
+      return next && (await transition(tx, next.id, 'STARTING', new Date())) ? next : null
+    })
+  }
+
+  return {
+    async start() {
+      await sweepFolders()
+      const left = await database.prisma.run.findMany({
+        where: { status: { in: OCCUPYING_STATUSES } },
+        select: { id: true },
+      })
+      if (left.length > 0) log.info({ runIds: left.map((run) => run.id) }, 'taking up runs again')
+      for (const run of left) attend(run.id)
+      stopListening = signals.listen(runTopics.queue, requestFill)
+      requestFill()
+    },
+    async stop() {
+      stopListening()
+      abort.abort()
+      await filling
+      await Promise.all(attending.values())
+    },
+  }
+
+  /** Removes folders without a run: a server died between making a folder and its row, or deleted the row. */
+  async function sweepFolders() {
+    for (const name of await readdir(runsDir)) {
+      if ((await database.prisma.run.count({ where: { id: name } })) > 0) continue
+      await rm(join(runsDir, name), { recursive: true, force: true })
+      log.info({ folder: name }, 'removed the folder of a run that does not exist')
+    }
+  }
+}
+
+const RETRY_MS = 1000

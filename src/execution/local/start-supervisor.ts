@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { LaunchError } from '../executor.ts'
+import type { Role } from '../supervisor/main.ts'
+import { FILES } from '../supervisor/records.ts'
+
+/** A supervisor that was started; it may have ended already. */
+export interface StartedSupervisor {
+  hasEnded: () => boolean
+}
+
+/**
+ * Starts the supervisor's program in a session of its own, so that neither the end of this process
+ * nor Ctrl-C in its terminal reaches it, and without any of this process's environment.
+ *
+ * By Node itself, because execa takes no file descriptor above 9, and whatever it opens by name it
+ * copies through this process: that would be gone with it.
+ *
+ * @throws {LaunchError} the machine could not start it
+ */
+export async function startSupervisor(role: Role, directory: string): Promise<StartedSupervisor> {
+  const log = await open(join(directory, FILES.supervisorLog), 'a', 0o640)
+  try {
+    const supervisor = spawn(process.execPath, [...SMALL, PROGRAM, role, directory], {
+      cwd: directory,
+      env: {},
+      stdio: ['ignore', log.fd, log.fd],
+      detached: true,
+    })
+    // Rejects with the error, if there is one.
+    await once(supervisor, 'spawn')
+    supervisor.unref()
+    return { hasEnded: () => supervisor.exitCode !== null || supervisor.signalCode !== null }
+  } catch (error) {
+    throw new LaunchError('The supervisor could not be started.', { cause: error })
+  } finally {
+    await log.close()
+  }
+}
+
+/** One runs beside every run for its whole life: V8 shall collect rather than grow. */
+const SMALL = ['--max-old-space-size=64', '--max-semi-space-size=1']
+
+/** In the folder beside this one, and of the same kind: TypeScript in a checkout, JavaScript in a package. */
+const PROGRAM = fileURLToPath(
+  new URL(`../supervisor/main${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
+)

@@ -1,0 +1,22 @@
+import { log } from './durably.ts'
+import { succeed } from './succeed.ts'
+import { supervise } from './supervise.ts'
+
+/**
+ * The program that stays beside each execution: `main.ts supervise DIRECTORY` starts the command
+ * described there, `main.ts succeed DIRECTORY` ends it when its supervisor was killed. It imports
+ * nothing outside Node and this folder's neighbours, because one of it runs for every run.
+ */
+const ROLES = { supervise, succeed }
+
+/** What the program can be started as. */
+export type Role = keyof typeof ROLES
+
+const [role, directory] = process.argv.slice(2)
+if (!directory || (role !== 'supervise' && role !== 'succeed')) {
+  log('usage: main.ts supervise|succeed DIRECTORY')
+  process.exit(2)
+}
+await ROLES[role](directory)
+// The inbox listens for the life of the process, and that is over.
+process.exit(0)

@@ -1,0 +1,46 @@
+import type { Principal } from '../domains/accounts/principal.ts'
+import type { AccountService } from '../domains/accounts/service.ts'
+import type { ArtifactService } from '../domains/artifacts/service.ts'
+import type { DatasetService } from '../domains/datasets/service.ts'
+import type { ProjectService } from '../domains/projects/service.ts'
+import type { RunRecords } from '../domains/runs/records.ts'
+import type { ReportingService } from '../domains/runs/reporting.ts'
+import type { RunService } from '../domains/runs/service.ts'
+import type { RunWatcher } from '../domains/runs/watch.ts'
+import type { ServerInfoService } from '../domains/server-info/service.ts'
+import { UnauthenticatedError } from '../errors.ts'
+import type { PrismaClient } from '../generated/prisma/client.ts'
+
+/** The services that resolvers call. */
+export interface Services {
+  accounts: AccountService
+  projects: ProjectService
+  datasets: DatasetService
+  artifacts: ArtifactService
+  runs: RunService
+  runRecords: RunRecords
+  runWatcher: RunWatcher
+  reporting: ReportingService
+  serverInfo: ServerInfoService
+}
+
+/** Makes signed, absolute links to what can be downloaded. */
+export type DownloadLink = (kind: 'artifacts' | 'dataset-files', id: string, filename: string) => string
+
+/** Through this Pothos loads the relations of what a service returned. Resolvers call services. */
+export const RELATIONS = Symbol('the client that Pothos loads relations with')
+
+/** What a resolver has besides its arguments. */
+export interface Context {
+  /** Who asks; null when they did not say. */
+  principal: Principal | null
+  services: Services
+  downloadLink: DownloadLink
+  [RELATIONS]: PrismaClient
+}
+
+/** Who asks. @throws UnauthenticatedError when they did not say */
+export function principalOf(context: Context): Principal {
+  if (context.principal) return context.principal
+  throw new UnauthenticatedError('Sign in first: send an access token or an API token as a bearer token.')
+}

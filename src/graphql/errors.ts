@@ -1,0 +1,113 @@
+import { PothosValidationError } from '@pothos/core'
+import { GraphQLError } from 'graphql'
+import {
+  ConflictError,
+  DomainError,
+  type FieldIssue,
+  NotFoundError,
+  PreconditionFailedError,
+  UnavailableError,
+  ValidationError,
+} from '../errors.ts'
+import { builder } from './builder.ts'
+
+const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
+  description: 'What went wrong. Every error of a mutation has these fields.',
+  fields: (t) => ({
+    code: t.exposeString('code', {
+      description:
+        'Stable, for programs: VALIDATION_FAILED, NOT_FOUND, CONFLICT, PRECONDITION_FAILED or UNAVAILABLE.',
+    }),
+    message: t.exposeString('message', { description: 'For people, in English.' }),
+  }),
+})
+
+const FieldIssueType = builder.objectRef<FieldIssue>('FieldIssue').implement({
+  description: 'One thing wrong with one part of an input.',
+  fields: (t) => ({
+    path: t.exposeStringList('path', {
+      description:
+        'The way from the input to the part, list positions included; empty for the input as a whole.',
+    }),
+    message: t.exposeString('message', { description: 'What is wrong with it.' }),
+  }),
+})
+
+builder.objectType(ValidationError, {
+  name: 'ValidationError',
+  description: 'The input is not acceptable as it stands; nothing was changed.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    issues: t.field({
+      type: [FieldIssueType],
+      description: 'Everything that is wrong.',
+      resolve: (error) => error.issues,
+    }),
+  }),
+})
+
+builder.objectType(NotFoundError, {
+  name: 'NotFoundError',
+  description: 'Something that the input names does not exist, or not for you.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(ConflictError, {
+  name: 'ConflictError',
+  description:
+    'The request contradicts the present state: a name is taken, a run is over, something is in use.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(PreconditionFailedError, {
+  name: 'PreconditionFailedError',
+  description: 'Something that must be there first is not, such as the dataset that a project names.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    missing: t.exposeStringList('missing', { description: 'What is missing, e.g. "dataset arithmetic".' }),
+  }),
+})
+
+builder.objectType(UnavailableError, {
+  name: 'UnavailableError',
+  description: 'A resource or another system cannot be had right now; trying later may work.',
+  interfaces: [ErrorInterface],
+})
+
+/** The errors that a mutation can return, by name; every union has ValidationError. */
+const MEMBERS = {
+  notFound: NotFoundError,
+  conflict: ConflictError,
+  precondition: PreconditionFailedError,
+  unavailable: UnavailableError,
+}
+
+/**
+ * The options that make a mutation return a union of what it made and these errors.
+ *
+ * @example errors: resultUnion('StartRunResult', 'The queued run, or why there is none.', 'notFound', 'conflict')
+ */
+export function resultUnion(name: string, description: string, ...members: (keyof typeof MEMBERS)[]) {
+  return {
+    directResult: true as const,
+    types: [ValidationError, ...members.map((member) => MEMBERS[member])],
+    union: { name, description },
+  }
+}
+
+/**
+ * An expected error as clients get it at the top level of a response, with its code in `extensions`;
+ * null for one that nobody expected, which must not be shown.
+ */
+export function toClientError(error: unknown): GraphQLError | null {
+  const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error
+  const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {}
+  if (cause instanceof DomainError) {
+    const details = cause instanceof ValidationError ? { issues: cause.issues } : {}
+    return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...details } })
+  }
+  if (cause instanceof PothosValidationError) {
+    return new GraphQLError(cause.message, { ...place, extensions: { code: 'VALIDATION_FAILED' } })
+  }
+  return null
+}

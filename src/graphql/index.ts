@@ -1,0 +1,16 @@
+import type { GraphQLSchema } from 'graphql'
+import '../domains/accounts/schema.ts'
+import '../domains/artifacts/schema.ts'
+import '../domains/datasets/schema.ts'
+import '../domains/projects/schema.ts'
+import '../domains/projects/mutations.ts'
+import '../domains/runs/schema.ts'
+import '../domains/runs/mutations.ts'
+import '../domains/runs/subscriptions.ts'
+import '../domains/server-info/schema.ts'
+import { builder } from './builder.ts'
+
+/** The whole API: every domain that is imported above has added its part. */
+export function toSchema(): GraphQLSchema {
+  return builder.toSchema({ sortSchema: true })
+}

@@ -1,0 +1,90 @@
+import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { createYoga, maskError } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import type { Principal } from '../domains/accounts/principal.ts'
+import type { Context } from '../graphql/context.ts'
+import { toClientError } from '../graphql/errors.ts'
+import { isErrno } from '../storage/errno.ts'
+import { authenticate } from './authenticate.ts'
+import { renderGraphiql } from './graphiql.ts'
+import { type NodeRequest, useStreamedUploads } from './uploads.ts'
+
+/** Where the API lives, on HTTP and as a WebSocket. */
+export const GRAPHQL_PATH = '/graphql'
+
+/** What the API needs to be served. */
+export interface GraphqlDependencies {
+  schema: GraphQLSchema
+  log: Logger
+  /** The context of an operation of somebody. */
+  contextOf: (principal: Principal | null) => Context
+  maxUploadBytes: number
+  graphiql: boolean
+}
+
+/** What a socket hands over with an operation: who it speaks for was settled when it connected. */
+export interface SocketContext {
+  principal: Principal | null
+}
+
+export type GraphqlHandler = ReturnType<typeof createGraphqlHandler>
+
+/** The HTTP side of the API; its envelope serves the WebSocket side too. */
+export function createGraphqlHandler(deps: GraphqlDependencies) {
+  const { schema, log, contextOf } = deps
+  return createYoga<NodeRequest & Partial<SocketContext>, Context>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    landingPage: false,
+    graphiql: false,
+    multipart: false,
+    batching: false,
+    plugins: [
+      useStreamedUploads(deps.maxUploadBytes),
+      {
+        onRequest({ request, url, endResponse, fetchAPI }) {
+          const wantsPage = request.method === 'GET' && request.headers.get('accept')?.includes('text/html')
+          if (
+            !deps.graphiql ||
+            url.pathname !== GRAPHQL_PATH ||
+            !wantsPage ||
+            url.searchParams.has('query_id')
+          )
+            return
+          endResponse(
+            new fetchAPI.Response(renderGraphiql(), {
+              headers: { 'Content-Type': 'text/html; charset=utf-8' },
+            }),
+          )
+        },
+      },
+    ],
+    context: async ({ request, principal }) => {
+      if (principal !== undefined) return contextOf(principal)
+      const { services } = contextOf(null)
+      return contextOf(await authenticate(services.accounts, request?.headers.get('authorization')))
+    },
+    maskedErrors: {
+      maskError(error, message, isDev) {
+        const known = toClientError(error)
+        if (known) return known
+        const cause = error instanceof GraphQLError ? error.originalError : error
+        if (cause === undefined) return maskError(error, message, isDev)
+        if (isErrno(cause, 'ENOSPC', 'EDQUOT')) {
+          return new GraphQLError('The disk of the server is full.', { extensions: { code: 'UNAVAILABLE' } })
+        }
+        log.error({ err: cause }, 'an operation failed unexpectedly')
+        return new GraphQLError('Something went wrong in the server; its log says what.', {
+          path: error instanceof GraphQLError ? error.path : undefined,
+          extensions: { code: 'INTERNAL_SERVER_ERROR' },
+        })
+      },
+    },
+    logging: {
+      debug: (...args) => log.debug(args),
+      info: (...args) => log.debug(args),
+      warn: (...args) => log.warn(args),
+      error: (...args) => log.error(args),
+    },
+  })
+}

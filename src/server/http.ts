@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Logger } from 'pino'
+import { DOWNLOADS_PATH } from './downloads.ts'
+import { GRAPHQL_PATH, type GraphqlHandler } from './graphql.ts'
+import type { Health } from './health.ts'
+import { sendText } from './respond.ts'
+
+/** What answers the requests. */
+export interface HttpDependencies {
+  graphql: GraphqlHandler
+  downloads: (req: IncomingMessage, res: ServerResponse) => Promise<void>
+  health: Health
+  log: Logger
+}
+
+/** The HTTP server, which does not listen yet. */
+export function createHttpServer({ graphql, downloads, health, log }: HttpDependencies): Server {
+  const server = createServer((req, res) => {
+    void answer(req, res).catch((error: unknown) => {
+      log.error({ err: error, url: req.url }, 'a request failed')
+      if (!res.headersSent) sendText(res, 500, 'Something went wrong in the server; its log says what.')
+      else res.destroy()
+    })
+  })
+  // Uploads may take as long as they need; a request's headers may not.
+  server.requestTimeout = 0
+  return server
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
+    if (path === GRAPHQL_PATH) return void (await graphql(req, res))
+    if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
+    if (path === '/healthz') return health.live(res)
+    if (path === '/readyz') return health.ready(res)
+    if (path === '/') {
+      res.writeHead(302, { Location: GRAPHQL_PATH })
+      res.end()
+      return
+    }
+    sendText(res, 404, `There is nothing at ${path}. The API is at ${GRAPHQL_PATH}.`)
+  }
+}
+
+/** The port cannot be listened on; the message says why, in one line. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+/** Starts to listen. @returns the port. @throws ListenError */
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reasons: Record<string, string> = {
+        EADDRINUSE: 'another program is using it',
+        EACCES: 'this user may not use it',
+        EADDRNOTAVAIL: 'this machine does not have that address',
+        ENOTFOUND: 'there is no such host',
+      }
+      reject(
+        new ListenError(`Cannot listen on ${host}:${port}: ${reasons[error.code ?? ''] ?? error.message}.`),
+      )
+    })
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  return isAddressInfo(address) ? address.port : port
+}
+
+/** Stops listening and waits for the requests under way, for a while; then it cuts them. */
+export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  await closed
+  clearTimeout(cut)
+}
+
+function isAddressInfo(address: string | AddressInfo | null): address is AddressInfo {
+  return typeof address === 'object' && address !== null
+}
