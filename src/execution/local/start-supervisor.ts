@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { LaunchError } from '../executor.ts'
 import type { Role } from '../supervisor/main.ts'
 import { FILES } from '../supervisor/records.ts'
@@ -14,21 +14,27 @@ export interface StartedSupervisor {
 
 /**
  * Starts the supervisor's program in a session of its own, so that neither the end of this process
- * nor Ctrl-C in its terminal reaches it, and without any of this process's environment.
- *
- * By Node itself, because execa takes no file descriptor above 9, and whatever it opens by name it
- * copies through this process: that would be gone with it.
+ * nor Ctrl-C in its terminal reaches it, and without any of this process's environment. Its output goes
+ * to a stream that is open already, whose file it inherits: what execa opens itself it copies through this
+ * process, and that would end with it.
  *
  * @throws {LaunchError} the machine could not start it
  */
 export async function startSupervisor(role: Role, directory: string): Promise<StartedSupervisor> {
-  const log = await open(join(directory, FILES.supervisorLog), 'a', 0o640)
+  const log = createWriteStream(join(directory, FILES.supervisorLog), { flags: 'a', mode: 0o640 })
   try {
-    const supervisor = spawn(process.execPath, [...SMALL, PROGRAM, role, directory], {
+    await once(log, 'open')
+    const { nodeChildProcess: supervisor } = execa(process.execPath, [...SMALL, PROGRAM, role, directory], {
       cwd: directory,
       env: {},
-      stdio: ['ignore', log.fd, log.fd],
+      extendEnv: false,
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+      buffer: false,
       detached: true,
+      cleanup: false,
+      reject: false,
     })
     // Rejects with the error, if there is one.
     await once(supervisor, 'spawn')
@@ -37,7 +43,7 @@ export async function startSupervisor(role: Role, directory: string): Promise<St
   } catch (error) {
     throw new LaunchError('The supervisor could not be started.', { cause: error })
   } finally {
-    await log.close()
+    log.close()
   }
 }
 
