@@ -14,7 +14,7 @@ import { createRunRecords } from './domains/runs/records.ts'
 import { createReportingService } from './domains/runs/reporting.ts'
 import { createRunService } from './domains/runs/service.ts'
 import { createRunWatcher } from './domains/runs/watch.ts'
-import { createScheduler } from './domains/runs/worker/scheduler.ts'
+import { createScheduler, sweepRunFolders } from './domains/runs/worker/scheduler.ts'
 import { createServerInfoService } from './domains/server-info/service.ts'
 import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
@@ -23,6 +23,7 @@ import { createDownloadHandler, createDownloadLink } from './server/downloads.ts
 import { createGraphqlHandler, GRAPHQL_PATH } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
+import { localUrl } from './server/local-url.ts'
 import { serveSockets } from './server/ws.ts'
 import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
@@ -84,8 +85,8 @@ export async function startApp(
     const signals = createSignals()
     const executor = createLocalExecutor()
 
-    let localUrl = ''
-    const publicUrl = () => config.publicUrl ?? localUrl
+    let ownUrl = ''
+    const publicUrl = () => config.publicUrl ?? ownUrl
     const signer = createDownloadSigner({
       secret: Buffer.from(keys.download).toString('base64url'),
       ttlSeconds: config.downloadMinutes * 60,
@@ -93,6 +94,7 @@ export async function startApp(
     const downloadLink = createDownloadLink(signer, publicUrl)
 
     const shared = { database, signals, runsDir }
+    await sweepRunFolders({ ...shared, log })
     const accounts = createAccountService({
       database,
       sessionKey: keys.session,
@@ -122,7 +124,7 @@ export async function startApp(
       executor,
       accounts,
       environment: inheritedEnvironment,
-      apiUrl: () => localUrl + GRAPHQL_PATH,
+      apiUrl: () => ownUrl + GRAPHQL_PATH,
       log: log.child({ domain: 'runs' }),
     })
     onStop.push(() => scheduler.stop())
@@ -132,8 +134,8 @@ export async function startApp(
       schema: toSchema(),
       log: log.child({ domain: 'graphql' }),
       contextOf: (principal) => ({ principal, services, downloadLink, [RELATIONS]: database.prisma }),
-      maxUploadBytes: config.maxDatasetFileBytes,
       graphiql: config.graphiql,
+      allowedOrigins: config.allowedOrigins,
     })
     const downloads = createDownloadHandler({
       database,
@@ -144,9 +146,17 @@ export async function startApp(
     const server = createHttpServer({ graphql, downloads, health, log: log.child({ domain: 'http' }) })
     const port = await listen(server, config.host, config.port)
     onStop.push(() => closeServer(server, STOP_GRACE_MS))
-    localUrl = `http://${hostForUrl(config.host)}:${port}`
+    ownUrl = localUrl(config.host, port)
     const newPassword = await accounts.ensureAdministrator(config.adminPassword)
-    onStop.push(serveSockets({ server, graphql, accounts, log: log.child({ domain: 'sockets' }) }))
+    onStop.push(
+      serveSockets({
+        server,
+        graphql,
+        accounts,
+        allowedOrigins: config.allowedOrigins,
+        log: log.child({ domain: 'sockets' }),
+      }),
+    )
 
     await scheduler.start()
     health.setReady(true)
@@ -163,11 +173,4 @@ async function prepareFolders(dataDir: string, runsDir: string): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error)
     throw new DataFolderError(`The data folder ${dataDir} cannot be used: ${reason}.`)
   }
-}
-
-/** An address to listen on as one to connect to, from this machine. */
-function hostForUrl(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
 }

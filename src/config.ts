@@ -5,7 +5,11 @@ import { z } from 'zod'
 const MiB = 1024 * 1024
 
 const wholeNumber = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
-  z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(minimum).max(maximum)
+  z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(minimum, `must be at least ${minimum}`)
+    .max(maximum, `must be at most ${maximum}`)
 
 const flag = z
   .enum(['true', 'false'], { error: 'must be true or false' })
@@ -38,6 +42,7 @@ const Environment = z.object({
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
   TRAINYARD_ARTIFACT_QUIET_MS: wholeNumber(0, 600_000).default(2000),
   TRAINYARD_RUN_ENV: list.default([]),
+  TRAINYARD_ALLOWED_ORIGINS: list.default([]),
   TRAINYARD_GRAPHIQL: flag.default(true),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
@@ -65,6 +70,8 @@ export interface Config {
   artifactQuietMs: number
   /** Further variables (`NAME` or `PREFIX_*`) that runs inherit from the server's environment. */
   runEnv: string[]
+  /** Other origins whose pages may use the API from a browser, such as https://dashboard.example.org. */
+  allowedOrigins: string[]
   graphiql: boolean
   logLevel: string
 }
@@ -102,6 +109,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     cancelGraceSeconds: env.TRAINYARD_CANCEL_GRACE_SECONDS,
     artifactQuietMs: env.TRAINYARD_ARTIFACT_QUIET_MS,
     runEnv: env.TRAINYARD_RUN_ENV,
+    allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
     graphiql: env.TRAINYARD_GRAPHIQL,
     logLevel: env.LOG_LEVEL,
   }

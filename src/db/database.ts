@@ -64,3 +64,13 @@ export async function openDatabase(path: string): Promise<Database> {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'P2002'
 }
+
+/** What `load` finds; null when it fails because the row is not there. */
+export async function nullIfMissing<T>(load: T | PromiseLike<T>): Promise<T | null> {
+  try {
+    return await load
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'P2025') return null
+    throw error
+  }
+}

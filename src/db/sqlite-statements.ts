@@ -128,6 +128,7 @@ export const sqliteStatements: Statements = {
   },
 
   async readBuckets(on, seriesId, { first, last, width }) {
+    // The driver binds every number as a REAL, by which a division keeps its fraction.
     const rows = await readRows<
       [number, number, string | null, string | null, string | null, number, number]
     >(
@@ -138,7 +139,7 @@ export const sqliteStatements: Statements = {
               ${exactly('AVG("value") FILTER (WHERE "nonFinite" = 0)')} AS "mean",
               COUNT(*) AS "count", COUNT(*) FILTER (WHERE "nonFinite" <> 0) AS "nonFiniteCount"
        FROM "MetricPoint" WHERE "seriesId" = ? AND "step" BETWEEN ? AND ?
-       GROUP BY ("step" - ?) / ? ORDER BY 1`,
+       GROUP BY ("step" - CAST(? AS INTEGER)) / CAST(? AS INTEGER) ORDER BY 1`,
       ['firstStep', 'lastStep', 'min', 'max', 'mean', 'count', 'nonFiniteCount'],
       [seriesId, first, last, first, width],
     )

@@ -1,8 +1,7 @@
-import type { PrismaClient } from '../generated/prisma/client.ts'
-import type { Transaction } from './database.ts'
+import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 
 /** What can run a statement: the client, or a transaction. */
-export type Connection = PrismaClient | Transaction
+export type Connection = PrismaClient | Prisma.TransactionClient
 
 /** A row of LogLine; `timestamp` in epoch ms, `level` and `source` as the positions in their enums. */
 export interface LogLineRow {

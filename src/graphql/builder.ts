@@ -3,16 +3,18 @@ import ErrorsPlugin from '@pothos/plugin-errors'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { isObjectType } from 'graphql'
 import { GraphQLBigInt, GraphQLDateTime, GraphQLJSON } from 'graphql-scalars'
 import { GraphQLUpload } from 'graphql-upload-minimal'
-import type { IncomingFile } from '../domains/datasets/service.ts'
+import { nullIfMissing } from '../db/database.ts'
+import type { IncomingFile } from '../domains/datasets/incoming-file.ts'
 import type { JsonValue } from '../domains/input.ts'
 import { ForbiddenError } from '../errors.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import { kindOfId } from '../ids.ts'
+import { MAX_PAGE_SIZE } from './connection-arguments.ts'
 import { type Context, principalOf, RELATIONS } from './context.ts'
-import { PAGE_SIZE_PLUGIN } from './page-size.ts'
 
 /** What is counted only when it is asked for. */
 type Count = number | (() => number | Promise<number>)
@@ -35,7 +37,7 @@ export const builder = new SchemaBuilder<{
   /** `person`: somebody signed in. `reporter`: a person, or the process of a run. */
   AuthScopes: { person: boolean; reporter: boolean }
 }>({
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, PAGE_SIZE_PLUGIN],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
     authScopes: ({ principal }) => ({ person: principal?.kind === 'user', reporter: principal !== null }),
@@ -57,10 +59,15 @@ export const builder = new SchemaBuilder<{
       description: 'Anything by its id; null when there is nothing of that id.',
       nullable: true,
       args: { id: { description: 'Any id that this API gave.' } },
-      resolve: (_root, { id }, _context, _info, load) => (id.typename === 'Unknown' ? null : load(id)),
+      resolve: async (_root, { id }, _context, { schema }, load) => {
+        const type = schema.getType(id.typename)
+        const isNode = isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node')
+        return isNode ? await nullIfMissing(load(id)) : null
+      },
     },
     nodesQueryOptions: false,
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    pageInfoFieldOptions: { description: 'Where the page stands in the list.' },
     hasNextPageFieldOptions: { description: 'Whether more follows; reliable when paging with first.' },
     hasPreviousPageFieldOptions: {
       description: 'Whether something precedes; reliable when paging with last.',
@@ -84,7 +91,7 @@ export const builder = new SchemaBuilder<{
     client: (context) => context[RELATIONS],
     dmmf: getDatamodel(),
     defaultConnectionSize: 25,
-    maxConnectionSize: 100,
+    maxConnectionSize: MAX_PAGE_SIZE,
     onUnusedQuery: null,
   },
 })

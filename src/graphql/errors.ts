@@ -74,23 +74,16 @@ builder.objectType(UnavailableError, {
   interfaces: [ErrorInterface],
 })
 
-/** The errors that a mutation can return, by name; every union has ValidationError. */
-const MEMBERS = {
-  notFound: NotFoundError,
-  conflict: ConflictError,
-  precondition: PreconditionFailedError,
-  unavailable: UnavailableError,
-}
-
 /**
- * The options that make a mutation return a union of what it made and these errors.
+ * The options that make a mutation return a union of what it made and the errors. Every union has all of
+ * them, so that one fragment of a client serves all its mutations.
  *
- * @example errors: resultUnion('StartRunResult', 'The queued run, or why there is none.', 'notFound', 'conflict')
+ * @example errors: resultUnion('StartRunResult', 'The queued run, or why there is none.')
  */
-export function resultUnion(name: string, description: string, ...members: (keyof typeof MEMBERS)[]) {
+export function resultUnion(name: string, description: string) {
   return {
     directResult: true as const,
-    types: [ValidationError, ...members.map((member) => MEMBERS[member])],
+    types: [ValidationError, NotFoundError, ConflictError, PreconditionFailedError, UnavailableError],
     union: { name, description },
   }
 }
@@ -108,6 +101,13 @@ export function toClientError(error: unknown): GraphQLError | null {
   }
   if (cause instanceof PothosValidationError) {
     return new GraphQLError(cause.message, { ...place, extensions: { code: 'VALIDATION_FAILED' } })
+  }
+  // What graphql-js says of variables names the place and the reason, whatever a scalar threw underneath.
+  if (error instanceof GraphQLError && !error.path && error.message.startsWith('Variable "$')) {
+    return new GraphQLError(error.message, {
+      nodes: error.nodes ?? null,
+      extensions: { code: 'BAD_USER_INPUT' },
+    })
   }
   return null
 }

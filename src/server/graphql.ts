@@ -1,7 +1,8 @@
-import { GraphQLError, type GraphQLSchema } from 'graphql'
-import { createYoga, maskError } from 'graphql-yoga'
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql'
+import { createYoga, maskError, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Principal } from '../domains/accounts/principal.ts'
+import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
 import type { Context } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
 import { isErrno } from '../storage/errno.ts'
@@ -18,8 +19,9 @@ export interface GraphqlDependencies {
   log: Logger
   /** The context of an operation of somebody. */
   contextOf: (principal: Principal | null) => Context
-  maxUploadBytes: number
   graphiql: boolean
+  /** Other origins whose pages may use the API. */
+  allowedOrigins: string[]
 }
 
 /** What a socket hands over with an operation: who it speaks for was settled when it connected. */
@@ -39,8 +41,10 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
     graphiql: false,
     multipart: false,
     batching: false,
+    cors: deps.allowedOrigins.length > 0 && { origin: deps.allowedOrigins, credentials: true },
     plugins: [
-      useStreamedUploads(deps.maxUploadBytes),
+      useStreamedUploads(),
+      useConnectionArguments(),
       {
         onRequest({ request, url, endResponse, fetchAPI }) {
           const wantsPage = request.method === 'GET' && request.headers.get('accept')?.includes('text/html')
@@ -80,11 +84,24 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
         })
       },
     },
+    // What matters is logged by maskError; the mistakes of clients are told to them.
     logging: {
-      debug: (...args) => log.debug(args),
-      info: (...args) => log.debug(args),
-      warn: (...args) => log.warn(args),
-      error: (...args) => log.error(args),
+      debug: (...args) => log.debug({ args }, 'yoga'),
+      info: (...args) => log.debug({ args }, 'yoga'),
+      warn: (...args) => log.debug({ args }, 'yoga'),
+      error: (...args) => log.debug({ args }, 'yoga'),
     },
   })
+}
+
+/** Refuses page sizes out of range and cursors from elsewhere before anything is executed. */
+function useConnectionArguments(): Plugin {
+  const check = (args: ExecutionArgs, stop: (result: { errors: GraphQLError[] }) => void) => {
+    const errors = findBadConnectionArguments(args).map((error) => toClientError(error) ?? error)
+    if (errors.length > 0) stop({ errors })
+  }
+  return {
+    onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+    onSubscribe: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+  }
 }

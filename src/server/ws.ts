@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import type { Logger } from 'pino'
@@ -13,22 +13,39 @@ import { GRAPHQL_PATH, type GraphqlHandler } from './graphql.ts'
 const MAX_FRAME_BYTES = 1024 * 1024
 /** The close code of graphql-transport-ws for credentials that do not count. */
 const FORBIDDEN = 4403
+/** How often sockets are looked at for sessions that have ended, in ms; their streams end within 5 s. */
+const SESSION_CHECK_MS = 2000
+/** How long a client may take to close its side when the server stops, in ms. */
+const CLOSE_GRACE_MS = 2000
 
 /** What serving the API on WebSockets needs. */
 export interface SocketDependencies {
   server: Server
   graphql: GraphqlHandler
   accounts: AccountService
+  /** Other origins whose pages may connect. */
+  allowedOrigins: string[]
   log: Logger
 }
 
 /**
  * Serves the API to graphql-transport-ws clients on the port of the HTTP server.
  *
- * @returns a function that ends all sockets, telling clients to come back (1001)
+ * @returns a function that ends all sockets, telling clients to come back (1001), and cuts those that hang
  */
-export function serveSockets({ server, graphql, accounts, log }: SocketDependencies): () => Promise<void> {
-  const sockets = new WebSocketServer({ server, path: GRAPHQL_PATH, maxPayload: MAX_FRAME_BYTES })
+export function serveSockets({
+  server,
+  graphql,
+  accounts,
+  allowedOrigins,
+  log,
+}: SocketDependencies): () => Promise<void> {
+  const sockets = new WebSocketServer({
+    server,
+    path: GRAPHQL_PATH,
+    maxPayload: MAX_FRAME_BYTES,
+    verifyClient: ({ req }: { req: IncomingMessage }) => mayConnect(req, allowedOrigins),
+  })
   const principals = new WeakMap<object, Principal | null>()
   /** The functions that belong to an operation, plugins and all. */
   const prepared = new WeakMap<ExecutionArgs, ReturnType<GraphqlHandler['getEnveloped']>>()
@@ -74,8 +91,34 @@ export function serveSockets({ server, graphql, accounts, log }: SocketDependenc
     },
     sockets,
   )
+  sockets.on('connection', (socket) => {
+    // In place of graphql-ws's own listener, which writes to the console. ws itself closes the socket.
+    socket.removeAllListeners('error')
+    socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'))
+  })
   sockets.on('error', (error) => log.error({ err: error }, 'the WebSocket server failed'))
-  return async () => {
-    await dispose()
+
+  function closeEndedSessions() {
+    const now = new Date()
+    for (const socket of sockets.clients) {
+      const expiresAt = principals.get(socket)?.expiresAt
+      if (expiresAt && expiresAt <= now) socket.close(FORBIDDEN, 'The session has ended: sign in again.')
+    }
   }
+  const sessionCheck = setInterval(closeEndedSessions, SESSION_CHECK_MS)
+
+  return async () => {
+    clearInterval(sessionCheck)
+    const cut = setTimeout(() => {
+      for (const socket of sockets.clients) socket.terminate()
+    }, CLOSE_GRACE_MS)
+    await dispose()
+    clearTimeout(cut)
+  }
+}
+
+/** Browsers name the origin of the page that connects; programs name none, and need none. */
+function mayConnect({ headers: { origin, host } }: IncomingMessage, allowedOrigins: string[]): boolean {
+  if (origin === undefined || allowedOrigins.includes(origin)) return true
+  return URL.canParse(origin) && new URL(origin).host === host
 }

@@ -24,6 +24,8 @@ const RoleEnum = builder.enumType('Role', {
 builder.prismaNode('User', {
   description: 'A person with an account.',
   id: { field: 'id' },
+  // Whoever signs in sees themselves before they are signed in; only the process of a run sees nobody.
+  authScopes: (_user, { principal }) => principal?.kind !== 'run',
   fields: (t) => ({
     username: t.exposeString('username', { description: 'The name to sign in with; unique.' }),
     email: t.exposeString('email', {

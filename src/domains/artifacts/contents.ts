@@ -12,6 +12,8 @@ export interface ArtifactContents {
   sizeBytes: number
   /** Of the file, or of the archive that a download of the folder gives; hex. */
   sha256: string
+  /** When it was last written to. */
+  modifiedAt: Date
 }
 
 /**
@@ -20,9 +22,11 @@ export interface ArtifactContents {
  * @throws the operating system's error when it cannot be read
  */
 export async function readContents(path: string): Promise<ArtifactContents> {
-  if ((await stat(path)).isDirectory()) {
+  const found = await stat(path)
+  const modifiedAt = found.mtime
+  if (found.isDirectory()) {
     const tree = await describeTree(path, { folder: basename(path) })
-    return { isFolder: true, sizeBytes: tree.contentBytes, sha256: await hashArchive(tree) }
+    return { isFolder: true, sizeBytes: tree.contentBytes, sha256: await hashArchive(tree), modifiedAt }
   }
   const hash = createHash('sha256')
   let sizeBytes = 0
@@ -30,7 +34,7 @@ export async function readContents(path: string): Promise<ArtifactContents> {
     hash.update(chunk)
     sizeBytes += chunk.length
   }
-  return { isFolder: false, sizeBytes, sha256: hash.digest('hex') }
+  return { isFolder: false, sizeBytes, sha256: hash.digest('hex'), modifiedAt }
 }
 
 /** A file as it is, a folder as one tar archive. */

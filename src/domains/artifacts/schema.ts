@@ -58,7 +58,11 @@ export const ArtifactObject = builder.prismaNode('Artifact', {
   description: 'Something a run produced, complete and with its checksum.',
   id: { field: 'id' },
   fields: (t) => ({
-    run: t.relation('run', { description: 'The run that produced it.' }),
+    run: t.relation('run', {
+      description: 'The run that produced it.',
+      // The checkpoint that a run resumes from is of another run.
+      authScopes: ({ runId }, _args, { principal }) => principal?.kind !== 'run' || principal.runId === runId,
+    }),
     name: t.exposeString('name', { description: 'Its path in the output folder of the run; unique there.' }),
     type: t.field({
       type: ArtifactTypeEnum,
@@ -131,7 +135,7 @@ const RegisterArtifactInput = builder.inputType('RegisterArtifactInput', {
   description:
     'Something a run produced that is not found in its output folder by itself, or whose type is to be said.',
   fields: (t) => ({
-    runId: t.string({ required: true, description: 'Id of the run.' }),
+    runId: t.id({ required: true, description: 'Id of the run.' }),
     path: t.string({
       description:
         'A file or folder in the output folder, absolute or relative to it. It is read and hashed now.',
@@ -150,7 +154,7 @@ const RegisterArtifactInput = builder.inputType('RegisterArtifactInput', {
 const TagArtifactInput = builder.inputType('TagArtifactInput', {
   description: 'A tag to put on an artifact.',
   fields: (t) => ({
-    artifactId: t.string({ required: true, description: 'Id of the artifact.' }),
+    artifactId: t.id({ required: true, description: 'Id of the artifact.' }),
     value: t.field({ type: ArtifactTagValueEnum, required: true, description: 'What is to be said of it.' }),
     notes: t.string({ description: 'Why, for people.' }),
   }),
@@ -159,7 +163,7 @@ const TagArtifactInput = builder.inputType('TagArtifactInput', {
 const UntagArtifactInput = builder.inputType('UntagArtifactInput', {
   description: 'A tag to take off an artifact.',
   fields: (t) => ({
-    artifactId: t.string({ required: true, description: 'Id of the artifact.' }),
+    artifactId: t.id({ required: true, description: 'Id of the artifact.' }),
     value: t.field({ type: ArtifactTagValueEnum, required: true, description: 'Which tag.' }),
   }),
 })
@@ -170,7 +174,7 @@ builder.mutationFields((t) => ({
     description: 'Records something a run produced. The token of the run itself may do this too.',
     skipTypeScopes: true,
     authScopes: { reporter: true },
-    errors: resultUnion('RegisterArtifactResult', 'The artifact, or why it was not recorded.', 'notFound'),
+    errors: resultUnion('RegisterArtifactResult', 'The artifact, or why it was not recorded.'),
     args: { input: t.arg({ type: RegisterArtifactInput, required: true, description: 'The artifact.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.artifacts.register(principalOf(context), input, query),
@@ -178,7 +182,7 @@ builder.mutationFields((t) => ({
   tagArtifact: t.prismaField({
     type: ArtifactObject,
     description: 'Tags an artifact. The same tag again replaces its notes.',
-    errors: resultUnion('TagArtifactResult', 'The artifact with the tag, or why not.', 'notFound'),
+    errors: resultUnion('TagArtifactResult', 'The artifact with the tag, or why not.'),
     args: { input: t.arg({ type: TagArtifactInput, required: true, description: 'The tag.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.artifacts.tag(principalOf(context), input, query),
@@ -186,12 +190,7 @@ builder.mutationFields((t) => ({
   untagArtifact: t.prismaField({
     type: ArtifactObject,
     description: 'Takes a tag off an artifact.',
-    errors: resultUnion(
-      'UntagArtifactResult',
-      'The artifact without the tag, or why not.',
-      'notFound',
-      'conflict',
-    ),
+    errors: resultUnion('UntagArtifactResult', 'The artifact without the tag, or why not.'),
     args: { input: t.arg({ type: UntagArtifactInput, required: true, description: 'The tag.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.artifacts.untag(principalOf(context), input, query),

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -32,6 +32,8 @@ export interface NewArtifact {
   step: number | null
   /** What the scan of the output folder saw; null for what was registered by a script. */
   fingerprint: string | null
+  /** When it was last written to; orders the artifacts of a run. */
+  modifiedAt: Date
 }
 
 type ArtifactQuery = { include?: Prisma.ArtifactInclude; select?: Prisma.ArtifactSelect }
@@ -72,6 +74,7 @@ export function createArtifactService(deps: {
             ...describeElsewhere(request.uri ?? ''),
             sizeBytes: request.sizeBytes ?? null,
             sha256: request.sha256 ?? null,
+            modifiedAt: now(),
           }
       const id = await database.transaction((tx) =>
         recordArtifact(tx, run.id, now(), {
@@ -119,12 +122,16 @@ export function createArtifactService(deps: {
     const { output } = runPaths(runsDir, runId)
     const wanted = isAbsolute(path) ? path : join(output, path)
     const [root, real] = await Promise.all([realpath(output), realpath(wanted)]).catch((error: unknown) => {
-      if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
+      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES')) throw error
       throw ValidationError.at('path', `There is no ${path} in the output folder of the run.`)
     })
     const name = relative(root, real)
-    if (name === '' || name.startsWith('..') || isAbsolute(name)) {
+    if (name === '' || name === '..' || name.startsWith(`..${sep}`) || isAbsolute(name)) {
       throw ValidationError.at('path', 'Must lie in the output folder of the run.')
+    }
+    const stats = await stat(real)
+    if (!stats.isFile() && !stats.isDirectory()) {
+      throw ValidationError.at('path', 'Must be a file or a folder.') // a pipe would be read for ever
     }
     return { name: name.split(sep).join('/'), uri: pathToFileURL(real).href, ...(await readContents(real)) }
   }
@@ -154,10 +161,11 @@ export async function recordArtifact(
   at: Date,
   artifact: NewArtifact,
 ): Promise<string> {
+  const { modifiedAt, ...columns } = artifact
   const stored = await tx.artifact.upsert({
     where: { runId_name: { runId, name: artifact.name } },
-    create: { ...artifact, id: newId('Artifact'), runId, createdAt: at },
-    update: artifact,
+    create: { ...columns, id: newId('Artifact'), runId, createdAt: modifiedAt },
+    update: columns,
   })
   const checkpointCount = await tx.artifact.count({ where: { runId, type: 'CHECKPOINT' } })
   await tx.run.update({ where: { id: runId }, data: { checkpointCount, updatedAt: at } })
@@ -175,7 +183,11 @@ export function matchingArtifacts(filter: ArtifactFilter | null | undefined): Pr
 const RegisterArtifactInput = z
   .object({
     runId: z.string(),
-    path: z.string().min(1).max(4096).nullish(),
+    path: z
+      .string()
+      .max(4096, 'Must have at most 4096 characters.')
+      .refine((path) => !path.includes('\0'), 'Must not contain NUL.')
+      .nullish(),
     uri: z.url('Must be a URI such as s3://bucket/key.').nullish(),
     name: NameInput.nullish(),
     type: z.enum(ARTIFACT_TYPES).nullish(),

@@ -1,8 +1,10 @@
+import { ValidationError } from '../../errors.ts'
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
 import { ProjectType } from '../projects/schema.ts'
-import { type DatasetStatus, toDatasetStatus } from './service.ts'
+import type { IncomingFile } from './incoming-file.ts'
+import { type DatasetStatus, toDatasetStatus } from './status.ts'
 
 const DatasetStatusEnum = builder.enumType('DatasetStatus', {
   description: 'How far a dataset is.',
@@ -175,7 +177,7 @@ const UploadDatasetFileInput = builder.inputType('UploadDatasetFileInput', {
 
 const DeleteDatasetFileInput = builder.inputType('DeleteDatasetFileInput', {
   description: 'The file to delete.',
-  fields: (t) => ({ fileId: t.string({ required: true, description: 'Id of the file.' }) }),
+  fields: (t) => ({ fileId: t.id({ required: true, description: 'Id of the file.' }) }),
 })
 
 const UploadTrainConfigInput = builder.inputType('UploadTrainConfigInput', {
@@ -199,7 +201,7 @@ builder.mutationFields((t) => ({
   createDataset: t.prismaField({
     type: DatasetType,
     description: 'Makes a dataset without files.',
-    errors: resultUnion('CreateDatasetResult', 'The new dataset, or why there is none.', 'conflict'),
+    errors: resultUnion('CreateDatasetResult', 'The new dataset, or why there is none.'),
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'The dataset to make.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.datasets.create(principalOf(context), input, query),
@@ -207,12 +209,7 @@ builder.mutationFields((t) => ({
   deleteDataset: t.prismaField({
     type: DatasetType,
     description: 'Deletes a dataset with its files. Refused while an active run uses it.',
-    errors: resultUnion(
-      'DeleteDatasetResult',
-      'The dataset as it was, or why it is still there.',
-      'notFound',
-      'conflict',
-    ),
+    errors: resultUnion('DeleteDatasetResult', 'The dataset as it was, or why it is still there.'),
     args: {
       input: t.arg({ type: DeleteDatasetInput, required: true, description: 'The dataset to delete.' }),
     },
@@ -223,30 +220,19 @@ builder.mutationFields((t) => ({
     type: DatasetFileType,
     description:
       'Adds a file to a dataset. It is checked and hashed while it arrives, and belongs to the dataset only once it is whole.',
-    errors: resultUnion(
-      'UploadDatasetFileResult',
-      'The stored file, or why it was not stored.',
-      'notFound',
-      'conflict',
-      'unavailable',
-    ),
+    errors: resultUnion('UploadDatasetFileResult', 'The stored file, or why it was not stored.'),
     args: { input: t.arg({ type: UploadDatasetFileInput, required: true, description: 'The file.' }) },
     resolve: async (query, _root, { input }, context) =>
       context.services.datasets.uploadFile(
         principalOf(context),
-        { dataset: input.dataset, file: await input.file },
+        { dataset: input.dataset, file: await arrived(input.file) },
         query,
       ),
   }),
   deleteDatasetFile: t.prismaField({
     type: DatasetType,
     description: 'Deletes a file. Refused while an active run uses the dataset.',
-    errors: resultUnion(
-      'DeleteDatasetFileResult',
-      'The dataset without it, or why it is still there.',
-      'notFound',
-      'conflict',
-    ),
+    errors: resultUnion('DeleteDatasetFileResult', 'The dataset without it, or why it is still there.'),
     args: {
       input: t.arg({ type: DeleteDatasetFileInput, required: true, description: 'The file to delete.' }),
     },
@@ -256,29 +242,19 @@ builder.mutationFields((t) => ({
   uploadTrainConfig: t.prismaField({
     type: DatasetType,
     description: 'Gives a dataset its train config, replacing the one before.',
-    errors: resultUnion(
-      'UploadTrainConfigResult',
-      'The dataset with it, or why it was refused.',
-      'notFound',
-      'unavailable',
-    ),
+    errors: resultUnion('UploadTrainConfigResult', 'The dataset with it, or why it was refused.'),
     args: { input: t.arg({ type: UploadTrainConfigInput, required: true, description: 'The config.' }) },
     resolve: async (query, _root, { input }, context) =>
       context.services.datasets.uploadTrainConfig(
         principalOf(context),
-        { dataset: input.dataset, file: await input.file },
+        { dataset: input.dataset, file: await arrived(input.file) },
         query,
       ),
   }),
   deleteTrainConfig: t.prismaField({
     type: DatasetType,
     description: 'Takes the train config from a dataset. Runs that exist keep their own copy.',
-    errors: resultUnion(
-      'DeleteTrainConfigResult',
-      'The dataset without it, or why not.',
-      'notFound',
-      'precondition',
-    ),
+    errors: resultUnion('DeleteTrainConfigResult', 'The dataset without it, or why not.'),
     args: {
       input: t.arg({ type: DeleteTrainConfigInput, required: true, description: 'The dataset.' }),
     },
@@ -286,3 +262,13 @@ builder.mutationFields((t) => ({
       context.services.datasets.deleteTrainConfig(principalOf(context), input, query),
   }),
 }))
+
+/** The file, once the request has come to it. @throws ValidationError when the request does not hold it */
+async function arrived(file: Promise<IncomingFile>): Promise<IncomingFile> {
+  try {
+    return await file
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw ValidationError.at('file', `The file did not arrive: ${reason}`)
+  }
+}

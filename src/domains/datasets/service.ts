@@ -1,19 +1,23 @@
-import { z } from 'zod'
 import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
-import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
+import { latestFirst } from '../../db/pages.ts'
+import { ConflictError, NotFoundError, PreconditionFailedError } from '../../errors.ts'
 import type { Dataset, DatasetFile, Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId, newId } from '../../ids.ts'
-import { humanSize } from '../../storage/human-size.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
-import { JsonObjectInput, NameInput, parseInput, TextInput } from '../input.ts'
+import { parseInput } from '../input.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
 import { contentCheckFor } from './content/index.ts'
+import { type IncomingFile, readWhole, whole } from './incoming-file.ts'
+import {
+  CreateDatasetInput,
+  DeleteDatasetFileInput,
+  DeleteDatasetInput,
+  DeleteTrainConfigInput,
+  FilenameInput,
+} from './inputs.ts'
+import type { DatasetStatus } from './status.ts'
 import { parseTrainConfig } from './train-config.ts'
-
-/** How far a dataset is: it can be trained on from READY on. */
-export const DATASET_STATUSES = ['CREATED', 'READY', 'TRAIN_CONFIG_UPLOADED', 'TRAIN_CONFIG_DELETED'] as const
-export type DatasetStatus = (typeof DATASET_STATUSES)[number]
 
 /** Which datasets a list shows; unset parts do not restrict. */
 export interface DatasetFilter {
@@ -21,12 +25,6 @@ export interface DatasetFilter {
   type?: string | null
   taskType?: string | null
   search?: string | null
-}
-
-/** A file on its way in, as graphql-upload-minimal hands it over. */
-export interface IncomingFile {
-  filename: string
-  createReadStream(): AsyncIterable<Uint8Array> & { readonly truncated?: boolean }
 }
 
 type DatasetQuery = { include?: Prisma.DatasetInclude; select?: Prisma.DatasetSelect }
@@ -54,7 +52,7 @@ export function createDatasetService(deps: DatasetDependencies) {
     /** A dataset by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: DatasetQuery = {}): Promise<Dataset | null> {
       requireUser(principal)
-      return prisma.dataset.findFirst({ ...query, where: byRef(ref) })
+      return prisma.dataset.findUnique({ ...query, where: byRef(ref) })
     },
 
     /** Datasets that match, newest first. */
@@ -64,7 +62,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       query: DatasetListQuery = {},
     ): Promise<Dataset[]> {
       requireUser(principal)
-      return prisma.dataset.findMany({ ...query, where: matching(filter), orderBy: { id: 'desc' } })
+      return prisma.dataset.findMany(latestFirst(query, matching(filter)))
     },
 
     async count(principal: Principal, filter: DatasetFilter | null | undefined): Promise<number> {
@@ -97,7 +95,7 @@ export function createDatasetService(deps: DatasetDependencies) {
     /** Removes a dataset and its files. @throws NotFoundError, ConflictError while an active run uses it */
     async delete(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
       requireUser(principal)
-      const { ref } = parseInput(RefInput, input)
+      const { ref } = parseInput(DeleteDatasetInput, input)
       const { deleted, keys } = await database.transaction(async (tx) => {
         const dataset = await requireUnused(tx, ref)
         const files = await tx.datasetFile.findMany({ where: { datasetId: dataset.id } })
@@ -126,7 +124,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       await refuseTakenFilename(dataset, filename)
       const id = newId('DatasetFile')
       const storageKey = `datasets/${dataset.id}/${id}`
-      const stored = await storage.put(storageKey, whole(input.file, deps.maxFileBytes), {
+      const stored = await storage.put(storageKey, whole(input.file), {
         maxBytes: deps.maxFileBytes,
         check: contentCheckFor(filename),
       })
@@ -271,31 +269,6 @@ async function requireUnused(tx: Transaction, ref: string): Promise<Dataset> {
   return dataset
 }
 
-/** The bytes of an upload; past the limit the parser of the request ends the stream early and marks it. */
-async function* whole(file: IncomingFile, maxBytes: number): AsyncIterable<Uint8Array> {
-  const stream = file.createReadStream()
-  yield* stream
-  if (stream.truncated) throw tooLarge(maxBytes)
-}
-
-async function readWhole(file: IncomingFile, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of whole(file, maxBytes)) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-function tooLarge(maxBytes: number): ValidationError {
-  return ValidationError.at(
-    'file',
-    `The file is larger than ${humanSize(maxBytes)}, the most that is accepted.`,
-  )
-}
-
 function byRef(ref: string): { id: string } | { name: string } {
   return kindOfId(ref) === 'Dataset' ? { id: ref } : { name: ref }
 }
@@ -309,32 +282,4 @@ function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhere
     ...(taskType && { taskType }),
     ...(search && { OR: [{ name: { contains: search } }, { source: { contains: search } }] }),
   }
-}
-
-const optionalName = NameInput.nullish().transform((value) => value || null)
-
-const CreateDatasetInput = z.object({
-  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.'),
-  type: optionalName,
-  source: TextInput.nullish().transform((value) => value ?? null),
-  taskType: optionalName,
-  metadata: JsonObjectInput.nullish().transform((value) => value ?? {}),
-})
-
-const RefInput = z.object({ ref: z.string() })
-const DeleteDatasetFileInput = z.object({ fileId: z.string() })
-const DeleteTrainConfigInput = z.object({ dataset: z.string() })
-
-const FilenameInput = z.object({
-  file: NameInput.refine(
-    (name) => !name.includes('/') && !name.includes('\\') && !name.startsWith('.'),
-    'The name of the file must not contain / or \\ nor start with a dot.',
-  ),
-})
-
-/** A stored status; the database holds nothing else. */
-export function toDatasetStatus(status: string): DatasetStatus {
-  const known = DATASET_STATUSES.find((candidate) => candidate === status)
-  if (!known) throw new Error(`The database holds an unknown dataset status ${status}.`)
-  return known
 }

@@ -14,11 +14,11 @@ export interface TrainingInputs {
  *
  * A config belongs to a dataset and is named by its file name (with or without its ending). The named
  * dataset's config is meant; without a dataset, the only one of that name. A dataset's config is
- * used also when no name is given.
+ * used also when no name is given, or when any name serves.
  */
 export async function findTrainingInputs(
   prisma: PrismaClient,
-  names: { datasetName: string | null; trainConfigName: string | null },
+  names: { datasetName: string | null; trainConfigName: string | null; anyNameServes: boolean },
 ): Promise<TrainingInputs> {
   const missing: string[] = []
   const dataset =
@@ -33,7 +33,8 @@ export async function findTrainingInputs(
   }
 
   let config = dataset?.trainConfig ?? null
-  if (names.trainConfigName !== null && !isNamed(config, names.trainConfigName)) {
+  const serves = config !== null && names.anyNameServes
+  if (names.trainConfigName !== null && !serves && !isNamed(config, names.trainConfigName)) {
     config = names.datasetName === null ? await findConfig(prisma, names.trainConfigName) : null
     if (!config) missing.push(`train config ${names.trainConfigName}`)
   }

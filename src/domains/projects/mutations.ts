@@ -58,7 +58,7 @@ builder.mutationFields((t) => ({
   createProject: t.prismaField({
     type: ProjectType,
     description: 'Makes a project.',
-    errors: resultUnion('CreateProjectResult', 'The new project, or why there is none.', 'conflict'),
+    errors: resultUnion('CreateProjectResult', 'The new project, or why there is none.'),
     args: { input: t.arg({ type: CreateProjectInput, required: true, description: 'The project to make.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.projects.create(principalOf(context), input, query),
@@ -66,12 +66,7 @@ builder.mutationFields((t) => ({
   updateProject: t.prismaField({
     type: ProjectType,
     description: 'Changes a project, and keeps in its history what changed.',
-    errors: resultUnion(
-      'UpdateProjectResult',
-      'The project as it is now, or why it was not changed.',
-      'notFound',
-      'conflict',
-    ),
+    errors: resultUnion('UpdateProjectResult', 'The project as it is now, or why it was not changed.'),
     args: { input: t.arg({ type: UpdateProjectInput, required: true, description: 'What to change.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.projects.update(principalOf(context), input, query),
@@ -80,12 +75,7 @@ builder.mutationFields((t) => ({
     type: ProjectType,
     description:
       'Deletes a project with its runs, their logs, metrics and artifacts. Refused while one of its runs is active. Datasets stay.',
-    errors: resultUnion(
-      'DeleteProjectResult',
-      'The project as it was, or why it is still there.',
-      'notFound',
-      'conflict',
-    ),
+    errors: resultUnion('DeleteProjectResult', 'The project as it was, or why it is still there.'),
     args: {
       input: t.arg({ type: DeleteProjectInput, required: true, description: 'The project to delete.' }),
     },

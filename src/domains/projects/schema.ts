@@ -17,6 +17,39 @@ export const ProjectStatusEnum = builder.enumType('ProjectStatus', {
   } satisfies Record<ProjectStatus, object>,
 })
 
+const FieldChangeType = builder.objectRef<FieldChange>('FieldChange').implement({
+  description: 'One field that a version changed.',
+  fields: (t) => ({
+    field: t.exposeString('field', { description: 'The name of the field.' }),
+    from: t.expose('from', { type: 'JSON', nullable: true, description: 'Its value before; null for none.' }),
+    to: t.expose('to', { type: 'JSON', nullable: true, description: 'Its value since; null for none.' }),
+  }),
+})
+
+const ProjectVersionType = builder.prismaObject('ProjectVersion', {
+  description: 'One saved change of a project; the first is its creation.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Names this version.' }),
+    number: t.exposeInt('number', { description: 'Counts from 1 in its project.' }),
+    changes: t.field({
+      type: [FieldChangeType],
+      description: 'What changed.',
+      resolve: (version) => parseChanges(version.changes),
+    }),
+    changedBy: t.relation('changedBy', { description: 'Who changed it.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When.' }),
+  }),
+})
+
+const ProjectVersionConnection = builder.connectionObject(
+  {
+    type: ProjectVersionType,
+    name: 'ProjectVersionConnection',
+    description: 'A page of versions of a project.',
+  },
+  { name: 'ProjectVersionEdge', description: 'A version on a page.' },
+)
+
 /** A project. */
 export const ProjectType = builder.prismaNode('Project', {
   description: 'What is trained: a command, a dataset and defaults, and the runs made of them.',
@@ -95,38 +128,10 @@ export const ProjectType = builder.prismaNode('Project', {
         description: 'What changed, when and by whom, the latest first.',
         query: { orderBy: { number: 'desc' } },
       },
-      {
-        name: 'ProjectVersionConnection',
-        description: 'A page of versions of a project.',
-      },
-      { name: 'ProjectVersionEdge', description: 'A version on a page.' },
+      ProjectVersionConnection,
     ),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its fields were last changed.' }),
-  }),
-})
-
-const FieldChangeType = builder.objectRef<FieldChange>('FieldChange').implement({
-  description: 'One field that a version changed.',
-  fields: (t) => ({
-    field: t.exposeString('field', { description: 'The name of the field.' }),
-    from: t.expose('from', { type: 'JSON', nullable: true, description: 'Its value before; null for none.' }),
-    to: t.expose('to', { type: 'JSON', nullable: true, description: 'Its value since; null for none.' }),
-  }),
-})
-
-builder.prismaObject('ProjectVersion', {
-  description: 'One saved change of a project; the first is its creation.',
-  fields: (t) => ({
-    id: t.exposeID('id', { description: 'Names this version.' }),
-    number: t.exposeInt('number', { description: 'Counts from 1 in its project.' }),
-    changes: t.field({
-      type: [FieldChangeType],
-      description: 'What changed.',
-      resolve: (version) => parseChanges(version.changes),
-    }),
-    changedBy: t.relation('changedBy', { description: 'Who changed it.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When.' }),
   }),
 })
 

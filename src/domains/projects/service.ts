@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError } from '../../errors.ts'
 import type { Prisma, Project, ProjectVersion } from '../../generated/prisma/client.ts'
 import { kindOfId, newId } from '../../ids.ts'
@@ -41,7 +42,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
     /** A project by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: ProjectQuery = {}): Promise<Project | null> {
       requireUser(principal)
-      return prisma.project.findFirst({ ...query, where: byRef(ref) })
+      return prisma.project.findUnique({ ...query, where: byRef(ref) })
     },
 
     /** Projects that match, newest first. */
@@ -51,7 +52,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
       query: ProjectListQuery = {},
     ): Promise<Project[]> {
       requireUser(principal)
-      return prisma.project.findMany({ ...query, where: matching(filter), orderBy: { id: 'desc' } })
+      return prisma.project.findMany(latestFirst(query, matching(filter)))
     },
 
     async count(principal: Principal, filter: ProjectFilter | null | undefined): Promise<number> {
@@ -248,6 +249,14 @@ const CreateProjectInput = z.object({
     .transform((value) => value ?? 'DRAFT'),
 })
 
+/** A field that may be left out, and that null empties. */
+function orEmpty<Schema extends z.ZodType>(schema: Schema, empty: z.output<Schema>) {
+  return schema
+    .nullable()
+    .transform((value) => value ?? empty)
+    .optional()
+}
+
 /** Leaves a field that is not given alone; null empties one that can be empty and is refused for the others. */
 const UpdateProjectInput = z.object({
   ref: z.string(),
@@ -256,12 +265,12 @@ const UpdateProjectInput = z.object({
   objective: TextInput.nullable().optional(),
   taskType: NameInput.nullable().optional(),
   baseModel: TextInput.nullable().optional(),
-  tags: TagsInput.optional(),
-  defaultHyperparameters: JsonObjectInput.optional(),
+  tags: orEmpty(TagsInput, []),
+  defaultHyperparameters: orEmpty(JsonObjectInput, {}),
   datasetName: NameInput.nullable().optional(),
   trainConfigName: NameInput.nullable().optional(),
   command: Command.optional(),
-  resumeArgs: ArgvInput.optional(),
+  resumeArgs: orEmpty(ArgvInput, []),
   workingDirectory: z.string().startsWith('/', 'Must be an absolute path.').nullable().optional(),
   status: z.enum(PROJECT_STATUSES).optional(),
 })

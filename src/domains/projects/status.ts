@@ -10,7 +10,7 @@ export const PROJECT_STATUS_LABELS: Record<ProjectStatus, Record<Locale, string>
   ACTIVE: { EN: 'Active', ZH_CN: '进行中' },
   PAUSED: { EN: 'Paused', ZH_CN: '已暂停' },
   COMPLETED: { EN: 'Completed', ZH_CN: '已完成' },
-  ARCHIVED: { EN: 'Archived', ZH_CN: '归档' },
+  ARCHIVED: { EN: 'Archived', ZH_CN: '已归档' },
 }
 
 /** A stored status; the database holds nothing else. */

@@ -186,6 +186,12 @@ async function seriesOf(tx: Transaction, runId: string, points: MetricPoint[]): 
   return new Map((await read()).map((series) => [series.key, series]))
 }
 
+/** What a script calls a metric, as a key that every database gives back as it was stored. */
+export function toMetricKey(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced here
+  return name.toWellFormed().replace(/[\u0000-\u001f\u007f]/g, '\ufffd')
+}
+
 /** The range of a step: GraphQL's Int. */
 export const MIN_STEP = -(2 ** 31)
 export const MAX_STEP = 2 ** 31 - 1

@@ -25,9 +25,10 @@ const StartRunInput = builder.inputType('StartRunInput', {
 const ResumeRunInput = builder.inputType('ResumeRunInput', {
   description: 'The run to continue. What is not given is as it was in that run.',
   fields: (t) => ({
-    runId: t.string({ required: true, description: 'Id of the run, which must be over.' }),
-    artifactId: t.string({
-      description: 'The checkpoint to continue from; the one of the highest step unless given.',
+    runId: t.id({ required: true, description: 'Id of the run, which must be over.' }),
+    artifactId: t.id({
+      description:
+        'The checkpoint to continue from; the newest unless given, or the one it was resumed from if it saved none.',
     }),
     name: t.string({ description: 'The name of the new run.' }),
     model: t.string({ description: 'Another model.' }),
@@ -47,7 +48,7 @@ const ResumeRunInput = builder.inputType('ResumeRunInput', {
 const CancelRunInput = builder.inputType('CancelRunInput', {
   description: 'The run to cancel.',
   fields: (t) => ({
-    runId: t.string({ required: true, description: 'Id of the run.' }),
+    runId: t.id({ required: true, description: 'Id of the run.' }),
     graceSeconds: t.float({
       description:
         'How long its processes may take to end after SIGTERM, and to save a last checkpoint, before they are killed; 0 kills at once.',
@@ -74,7 +75,7 @@ const MetricColumnsInput = builder.inputType('MetricColumnsInput', {
 const LogMetricsInput = builder.inputType('LogMetricsInput', {
   description: 'Metric points for a run, at most 10,000 in one call.',
   fields: (t) => ({
-    runId: t.string({ required: true, description: 'Id of the run.' }),
+    runId: t.id({ required: true, description: 'Id of the run.' }),
     series: t.field({ type: [MetricColumnsInput], required: true, description: 'The points, by key.' }),
   }),
 })
@@ -92,7 +93,7 @@ const LogLineInput = builder.inputType('LogLineInput', {
 const AppendRunLogsInput = builder.inputType('AppendRunLogsInput', {
   description: 'Lines for the log of a run, at most 10,000 in one call.',
   fields: (t) => ({
-    runId: t.string({ required: true, description: 'Id of the run.' }),
+    runId: t.id({ required: true, description: 'Id of the run.' }),
     lines: t.field({ type: [LogLineInput], required: true, description: 'The lines, oldest first.' }),
   }),
 })
@@ -104,10 +105,6 @@ builder.mutationFields((t) => ({
     errors: resultUnion(
       'StartRunResult',
       'The queued run, or why there is none. What is not uploaded yet is a PreconditionFailedError.',
-      'notFound',
-      'conflict',
-      'precondition',
-      'unavailable',
     ),
     args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
     resolve: (query, _root, { input }, context) =>
@@ -117,13 +114,7 @@ builder.mutationFields((t) => ({
     type: RunType,
     description:
       'Ends a run with all its processes. It stays CANCELLING until they are gone; what was saved is kept. Again with a shorter grace shortens it.',
-    errors: resultUnion(
-      'CancelRunResult',
-      'The run, or why it cannot be cancelled.',
-      'notFound',
-      'conflict',
-      'unavailable',
-    ),
+    errors: resultUnion('CancelRunResult', 'The run, or why it cannot be cancelled.'),
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.runs.cancel(principalOf(context), input, query),
@@ -134,10 +125,6 @@ builder.mutationFields((t) => ({
     errors: resultUnion(
       'ResumeRunResult',
       'The new run, or why there is none. A run without checkpoint is a PreconditionFailedError.',
-      'notFound',
-      'conflict',
-      'precondition',
-      'unavailable',
     ),
     args: { input: t.arg({ type: ResumeRunInput, required: true, description: 'The run to continue.' }) },
     resolve: (query, _root, { input }, context) =>
@@ -149,7 +136,7 @@ builder.mutationFields((t) => ({
       'Stores metric points of a run that is not over. The same point (key, step and value) twice is stored once, so a request can be sent again. The token of the run itself may do this too.',
     skipTypeScopes: true,
     authScopes: { reporter: true },
-    errors: resultUnion('LogMetricsResult', 'The run, or why nothing was stored.', 'notFound', 'conflict'),
+    errors: resultUnion('LogMetricsResult', 'The run, or why nothing was stored.'),
     args: { input: t.arg({ type: LogMetricsInput, required: true, description: 'The points.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.reporting.logMetrics(principalOf(context), input, query),
@@ -160,7 +147,7 @@ builder.mutationFields((t) => ({
       'Appends lines to the log of a run that is not over, in addition to what is read from its output. The token of the run itself may do this too.',
     skipTypeScopes: true,
     authScopes: { reporter: true },
-    errors: resultUnion('AppendRunLogsResult', 'The run, or why nothing was stored.', 'notFound', 'conflict'),
+    errors: resultUnion('AppendRunLogsResult', 'The run, or why nothing was stored.'),
     args: { input: t.arg({ type: AppendRunLogsInput, required: true, description: 'The lines.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.reporting.appendLogs(principalOf(context), input, query),

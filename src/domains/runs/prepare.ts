@@ -73,10 +73,14 @@ export function datasetPath(paths: RunPaths, files: { filename: string }[]): str
 
 async function requireInputs(database: Database, plan: RunPlan): Promise<TrainingInputs> {
   const { datasetName, project, resume } = plan
-  const sameDataset = resume !== null && resume.run.datasetName === datasetName
   // A resumed run continues with the configuration of the run before it; see baseConfig.
-  const trainConfigName = sameDataset || datasetName !== project.datasetName ? null : project.trainConfigName
-  const inputs = await findTrainingInputs(database.prisma, { datasetName, trainConfigName })
+  const continues = resume !== null && resume.run.datasetName === datasetName
+  const inputs = await findTrainingInputs(database.prisma, {
+    datasetName,
+    trainConfigName: continues ? null : project.trainConfigName,
+    // The name is that of the config of the project's own dataset.
+    anyNameServes: datasetName !== project.datasetName,
+  })
   if (inputs.missing.length > 0) {
     throw new PreconditionFailedError(
       `Not uploaded yet: ${inputs.missing.join(', ')}. Upload it, then start the run again.`,

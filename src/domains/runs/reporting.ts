@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Database } from '../../db/database.ts'
+import type { Database, Transaction } from '../../db/database.ts'
 import { ConflictError, NotFoundError } from '../../errors.ts'
 import type { Prisma, Run } from '../../generated/prisma/client.ts'
 import { appendLogLines, LOG_LEVELS, LOG_SOURCES } from '../../streams/log-lines.ts'
@@ -27,7 +27,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
     /** Stores metric points. The same point twice is stored once. @throws NotFoundError, ValidationError, ConflictError */
     async logMetrics(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, series } = parseInput(LogMetricsInput, input)
-      const run = await findOpenRun(principal, runId)
+      requireReporter(principal, runId)
       const receivedAt = now()
       const points = series.flatMap(({ key, steps, values, timestamps }) =>
         steps.map((step, index): MetricPoint => {
@@ -40,13 +40,15 @@ export function createReportingService(deps: { database: Database; signals: Sign
         }),
       )
       const last = Math.max(...points.map((point) => point.step))
-      await database.transaction(async (tx) => {
-        await appendMetrics(database, tx, run, points)
+      const run = await database.transaction(async (tx) => {
+        const found = await findOpenRun(tx, runId)
+        await appendMetrics(database, tx, found, points)
         await tx.run.updateMany({
-          where: { id: run.id, OR: [{ step: null }, { step: { lt: last } }] },
+          where: { id: runId, OR: [{ step: null }, { step: { lt: last } }] },
           data: { step: last },
         })
-        await tx.run.update({ where: { id: run.id }, data: { updatedAt: receivedAt } })
+        await tx.run.update({ where: { id: runId }, data: { updatedAt: receivedAt } })
+        return found
       })
       signals.notify(runTopics.stream(run.metricStreamId))
       announceRun(signals, run)
@@ -56,34 +58,32 @@ export function createReportingService(deps: { database: Database; signals: Sign
     /** Appends lines to a run's log, after what is there. @throws NotFoundError, ValidationError, ConflictError */
     async appendLogs(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, lines } = parseInput(AppendRunLogsInput, input)
-      const run = await findOpenRun(principal, runId)
+      requireReporter(principal, runId)
       const receivedAt = now()
-      await database.transaction((tx) =>
-        appendLogLines(
-          database,
-          tx,
-          run.logStreamId,
-          lines.map((line) => ({
-            timestamp: line.timestamp ?? receivedAt,
-            level: line.level ?? 'INFO',
-            source: line.source ?? 'STDOUT',
-            message: line.message.replaceAll('\0', '\ufffd'),
-          })),
-        ),
-      )
+      const newLines = lines.map((line) => ({
+        timestamp: line.timestamp ?? receivedAt,
+        level: line.level ?? 'INFO',
+        source: line.source ?? 'STDOUT',
+        message: line.message.toWellFormed().replaceAll('\0', '\ufffd'),
+      }))
+      const run = await database.transaction(async (tx) => {
+        const found = await findOpenRun(tx, runId)
+        await appendLogLines(database, tx, found.logStreamId, newLines)
+        return found
+      })
       signals.notify(runTopics.stream(run.logStreamId))
       return database.prisma.run.findUniqueOrThrow({ ...query, where: { id: run.id } })
     },
   }
+}
 
-  async function findOpenRun(principal: Principal, runId: string): Promise<Run> {
-    requireReporter(principal, runId)
-    const run = await database.prisma.run.findUnique({ where: { id: runId } })
-    if (!run) throw new NotFoundError('run', runId)
-    if (isFinal(run.status))
-      throw new ConflictError(`Run ${run.name} is over (${run.status}): it takes no more reports.`)
-    return run
-  }
+/** Asked in the transaction that stores the report, so that nothing follows once a run is over. */
+async function findOpenRun(tx: Transaction, runId: string): Promise<Run> {
+  const run = await tx.run.findUnique({ where: { id: runId } })
+  if (!run) throw new NotFoundError('run', runId)
+  if (isFinal(run.status))
+    throw new ConflictError(`Run ${run.name} is over (${run.status}): it takes no more reports.`)
+  return run
 }
 
 /** Tells everyone who watches a run that its row changed. */
@@ -99,6 +99,7 @@ const MetricKey = z
   .max(250, 'Must have at most 250 characters.')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'Must not contain control characters.')
+  .refine((key) => key.isWellFormed(), 'Must be well-formed text.')
 
 const LogMetricsInput = z.object({
   runId: z.string(),

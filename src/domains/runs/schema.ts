@@ -4,10 +4,10 @@ import { LocaleEnum } from '../accounts/schema.ts'
 import { ArtifactConnection, ArtifactFilter } from '../artifacts/schema.ts'
 import { matchingArtifacts } from '../artifacts/service.ts'
 import { ProjectType } from '../projects/schema.ts'
+import { matchingRuns } from './filter.ts'
 import { LogConnectionType, LogFilterInput } from './logs.schema.ts'
 import { latestOf } from './metric-store.ts'
 import { MetricSeriesType, MetricValueType } from './metrics.schema.ts'
-import { matchingRuns } from './service.ts'
 import { isFinal, RUN_STATUS_LABELS, type RunStatus, toRunStatus } from './status.ts'
 
 const RunStatusEnum = builder.enumType('RunStatus', {
@@ -113,7 +113,10 @@ export const RunType = builder.prismaNode('Run', {
         totalCount: true,
         description: 'What it produced, the latest first.',
         args: { filter: t.arg({ type: ArtifactFilter, description: 'Which artifacts; all unless given.' }) },
-        query: ({ filter }) => ({ where: matchingArtifacts(filter), orderBy: { id: 'desc' } }),
+        query: ({ filter }) => ({
+          where: matchingArtifacts(filter),
+          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        }),
       },
       ArtifactConnection,
     ),
@@ -142,8 +145,9 @@ export const RunType = builder.prismaNode('Run', {
       resolve: (run) => !isFinal(run.status) && run.status !== 'CANCELLING',
     }),
     canResume: t.boolean({
-      description: 'Whether resumeRun can continue it: it is over and has a checkpoint.',
-      resolve: (run) => isFinal(run.status) && run.checkpointCount > 0,
+      description:
+        'Whether resumeRun can continue it: it is over, and has a checkpoint or was resumed from one.',
+      resolve: (run) => isFinal(run.status) && (run.checkpointCount > 0 || run.resumedFromId !== null),
     }),
   }),
 })
@@ -163,7 +167,11 @@ const RunFilter = builder.inputType('RunFilter', {
 })
 
 builder.prismaObjectFields(ProjectType, (t) => ({
-  runCount: t.relationCount('runs', { description: 'How many runs it has.' }),
+  runCount: t.relationCount('runs', {
+    // The same condition as that of runs without a filter, so that both can be asked for at once.
+    where: () => matchingRuns(null),
+    description: 'How many runs it has.',
+  }),
   runs: t.relatedConnection(
     'runs',
     {

@@ -1,30 +1,24 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
 import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
 import type { Executor } from '../../execution/executor.ts'
 import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/client.ts'
-import { kindOfId, newId } from '../../ids.ts'
+import { newId } from '../../ids.ts'
 import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser } from '../accounts/principal.ts'
-import { JsonObjectInput, mergeObjects, NameInput, parseInput, storedObject, TextInput } from '../input.ts'
+import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { byRef } from '../projects/service.ts'
 import { quoteForShell } from './command.ts'
+import { matchingRuns, type RunFilter } from './filter.ts'
+import { CancelRunInput, type NewRunInput, ResumeRunInput, StartRunInput } from './inputs.ts'
 import { runTopics, transition } from './lifecycle.ts'
 import { runPaths } from './paths.ts'
 import { inheritedHyperparameters, prepareRun, type RunPlan } from './prepare.ts'
 import { announceRun } from './reporting.ts'
-import { isFinal, type RunStatus } from './status.ts'
-
-/** Which runs a list shows; unset parts do not restrict. */
-export interface RunFilter {
-  /** Id or name. */
-  project?: string | null
-  status?: RunStatus[] | null
-  search?: string | null
-}
+import { isFinal } from './status.ts'
 
 type RunQuery = { include?: Prisma.RunInclude; select?: Prisma.RunSelect }
 type RunListQuery = Pick<Prisma.RunFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
@@ -196,8 +190,11 @@ export function createRunService(deps: RunDependencies) {
     const id = newId('Run')
     const prepared = await prepareRun({ database, runsDir }, id, plan)
     try {
-      const run = await database.transaction(async (tx) =>
-        tx.run.create({
+      const run = await database.transaction(async (tx) => {
+        // It may have been deleted while the folder was made.
+        const project = await tx.project.findUnique({ where: { id: plan.project.id } })
+        if (!project) throw new NotFoundError('project', plan.project.name)
+        return tx.run.create({
           data: {
             id,
             name: request.name ?? (await nextName(tx, plan.project)),
@@ -219,8 +216,8 @@ export function createRunService(deps: RunDependencies) {
             metricStream: { create: {} },
             output: { create: { parserState: {} } },
           },
-        }),
-      )
+        })
+      })
       announceRun(signals, run)
       signals.notify(runTopics.queue)
       return run
@@ -269,16 +266,21 @@ export function createRunService(deps: RunDependencies) {
 
   async function findCheckpoint(run: Run, artifactId: string | null | undefined): Promise<Artifact> {
     const isCheckpoint = { runId: run.id, type: 'CHECKPOINT' }
+    // A run that ended before it saved anything still has the checkpoint that it was resumed from.
+    const origin = { id: run.resumedFromId ?? '' }
     if (artifactId) {
-      const named = await prisma.artifact.findFirst({ where: { ...isCheckpoint, id: artifactId } })
+      const named = await prisma.artifact.findFirst({
+        where: { OR: [isCheckpoint, origin], id: artifactId },
+      })
       if (named) return named
       throw ValidationError.at('artifactId', `Run ${run.name} has no such checkpoint.`)
     }
     const newest = await prisma.artifact.findFirst({
       where: isCheckpoint,
-      orderBy: [{ step: { sort: 'desc', nulls: 'last' } }, { id: 'desc' }],
+      orderBy: [{ createdAt: 'desc' }, { step: { sort: 'desc', nulls: 'last' } }],
     })
-    if (newest) return newest
+    const usable = newest ?? (await prisma.artifact.findUnique({ where: origin }))
+    if (usable) return usable
     throw new PreconditionFailedError(`Run ${run.name} has saved no checkpoint to resume from.`, [
       'checkpoint',
     ])
@@ -296,43 +298,3 @@ export function createRunService(deps: RunDependencies) {
     }
   }
 }
-
-/** The runs that a filter selects. */
-export function matchingRuns(filter: RunFilter | null | undefined): Prisma.RunWhereInput {
-  if (!filter) return {}
-  const { project, status, search } = filter
-  return {
-    ...(project &&
-      (kindOfId(project) === 'Project' ? { projectId: project } : { project: { name: project } })),
-    ...(status && { status: { in: status } }),
-    ...(search && {
-      OR: [
-        { name: { contains: search } },
-        { model: { contains: search } },
-        { datasetName: { contains: search } },
-      ],
-    }),
-  }
-}
-
-const NewRunInput = z.object({
-  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.').nullish(),
-  model: TextInput.nullish(),
-  datasetName: NameInput.nullish(),
-  hyperparameters: JsonObjectInput.nullish(),
-  resources: JsonObjectInput.nullish(),
-  idempotencyKey: z
-    .string()
-    .min(1, 'Must not be empty.')
-    .max(200, 'Must have at most 200 characters.')
-    .nullish(),
-})
-
-const StartRunInput = NewRunInput.extend({ project: z.string() })
-
-const ResumeRunInput = NewRunInput.extend({ runId: z.string(), artifactId: z.string().nullish() })
-
-const CancelRunInput = z.object({
-  runId: z.string(),
-  graceSeconds: z.number().min(0, 'Must not be negative.').max(86_400, 'Must be at most a day.').nullish(),
-})

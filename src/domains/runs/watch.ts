@@ -1,4 +1,5 @@
 import type { Database } from '../../db/database.ts'
+import type { KeyedPointRow } from '../../db/statements.ts'
 import { NotFoundError } from '../../errors.ts'
 import { decodeCursor, encodeCursor } from '../../streams/cursor.ts'
 import { follow } from '../../streams/follow.ts'
@@ -58,25 +59,12 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ): Promise<AsyncIterableIterator<LogBatch>> {
       requireUser(principal)
       const { logStreamId: streamId } = await findRun(options.runId)
-      return follow<LogBatch, number>({
-        signals,
-        topic: runTopics.stream(streamId),
-        from: options.after ? decodeCursor(options.after, streamId) : 0,
-        async read(after) {
-          const { over, lastSeq } = await progressOf(options.runId, streamId)
-          const rows = await sql.readLogLines(
-            prisma,
-            { ...selectLogLines(streamId, options.filter), after },
-            BATCH_SIZE,
-            'start',
-          )
-          // Everything up to lastSeq was looked at, unless the batch is full and more may match.
-          const full = rows.length === BATCH_SIZE
-          const position = Math.max(after, rows.at(-1)?.seq ?? 0, full ? 0 : lastSeq)
-          const lines = rows.map((row) => toLogLine(streamId, row))
-          const item = lines.length > 0 ? { lines, cursor: encodeCursor(streamId, position) } : null
-          return { item, position, ended: over }
-        },
+      const selection = selectLogLines(streamId, options.filter)
+      return followRows({
+        ...options,
+        streamId,
+        read: (after) => sql.readLogLines(prisma, { ...selection, after }, BATCH_SIZE, 'start'),
+        deliver: (rows, cursor): LogBatch => ({ lines: rows.map((row) => toLogLine(streamId, row)), cursor }),
       })
     },
 
@@ -87,25 +75,12 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ): Promise<AsyncIterableIterator<MetricBatch>> {
       requireUser(principal)
       const { metricStreamId: streamId } = await findRun(options.runId)
-      return follow<MetricBatch, number>({
-        signals,
-        topic: runTopics.stream(streamId),
-        from: options.after ? decodeCursor(options.after, streamId) : 0,
-        async read(after) {
-          const { over, lastSeq } = await progressOf(options.runId, streamId)
-          const rows = await sql.readMetricPoints(
-            prisma,
-            { streamId, after, keys: options.keys ?? undefined },
-            BATCH_SIZE,
-          )
-          const full = rows.length === BATCH_SIZE
-          const position = Math.max(after, rows.at(-1)?.seq ?? 0, full ? 0 : lastSeq)
-          const points = rows.map(({ key, step, timestamp, value, nonFinite }): DeliveredPoint => {
-            return { key, step, timestamp: new Date(timestamp), ...toStoredValue(value, nonFinite) }
-          })
-          const item = points.length > 0 ? { points, cursor: encodeCursor(streamId, position) } : null
-          return { item, position, ended: over }
-        },
+      const keys = options.keys ?? undefined
+      return followRows({
+        ...options,
+        streamId,
+        read: (after) => sql.readMetricPoints(prisma, { streamId, after, keys }, BATCH_SIZE),
+        deliver: (rows, cursor): MetricBatch => ({ points: rows.map(toDeliveredPoint), cursor }),
       })
     },
 
@@ -120,6 +95,31 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       requireUser(principal)
       return options.runId ? updatesOfOne(options.runId) : updatesOfMany(options.project ?? null)
     },
+  }
+
+  /** Follows the rows of one of a run's streams in batches, until the run is over or deleted. */
+  function followRows<Row extends { seq: number }, Batch>(options: {
+    runId: string
+    streamId: number
+    after?: string | null
+    read: (after: number) => Promise<Row[]>
+    deliver: (rows: Row[], cursor: string) => Batch
+  }): AsyncIterableIterator<Batch> {
+    const { runId, streamId } = options
+    return follow<Batch, number>({
+      signals,
+      topic: runTopics.stream(streamId),
+      from: options.after ? decodeCursor(options.after, streamId) : 0,
+      async read(after) {
+        const { over, lastSeq } = await progressOf(runId, streamId)
+        const rows = await options.read(after)
+        // Everything up to lastSeq was looked at, unless the batch is full and more may match.
+        const full = rows.length === BATCH_SIZE
+        const position = Math.max(after, rows.at(-1)?.seq ?? 0, full ? 0 : lastSeq)
+        const item = rows.length > 0 ? options.deliver(rows, encodeCursor(streamId, position)) : null
+        return { item, position, ended: over }
+      },
+    })
   }
 
   async function updatesOfOne(runId: string) {
@@ -144,19 +144,25 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     const found = project === null ? null : await prisma.project.findFirst({ where: byRef(project) })
     if (project !== null && !found) throw new NotFoundError('project', project)
     const inProject = found ? { projectId: found.id } : {}
-    const active = await prisma.run.findMany({
-      where: { ...inProject, status: { in: ACTIVE_STATUSES } },
-      orderBy: { id: 'asc' },
-      select: { id: true },
-    })
     // Holds each run once however often it changes, so a slow reader costs no more than there are runs.
-    const pending = new Set(active.map((run) => run.id))
+    const pending = new Set<string>()
+    let hasActive = false
     return follow<{ runId: string }, null>({
       signals,
       topic: found ? runTopics.inProject(found.id) : runTopics.any,
       from: null,
       onSignal: (runId) => pending.add(runId),
       async read() {
+        if (!hasActive) {
+          // Read only now that changes are listened to, so that no run is started unseen in between.
+          const active = await prisma.run.findMany({
+            where: { ...inProject, status: { in: ACTIVE_STATUSES } },
+            orderBy: { id: 'asc' },
+            select: { id: true },
+          })
+          for (const { id } of active) pending.add(id)
+          hasActive = true
+        }
         for (const runId of pending) {
           pending.delete(runId)
           const exists = await prisma.run.count({ where: { id: runId } })
@@ -181,4 +187,8 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ])
     return { over: !run || isFinal(run.status), lastSeq: stream?.lastSeq ?? 0 }
   }
+}
+
+function toDeliveredPoint({ key, step, timestamp, value, nonFinite }: KeyedPointRow): DeliveredPoint {
+  return { key, step, timestamp: new Date(timestamp), ...toStoredValue(value, nonFinite) }
 }

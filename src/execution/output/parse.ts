@@ -30,6 +30,8 @@ export type OutputParser = {
    * same text may be given again, here and to `parse`.
    */
   parseLive(text: string): Progress | null
+  /** Whether lines without a step of their own get that of a progress bar now; see `spreadSteps`. */
+  readonly borrowsSteps: boolean
   /** What to store with the read position; JSON as it is, and a snapshot. */
   readonly state: OutputParserState
 }
@@ -109,6 +111,10 @@ export function createOutputParser(initialState?: unknown): OutputParser {
       if (text.length > MAX_LINE_BYTES || !text.includes('%|')) return null
       const bar = readBar(stripAnsi(text).trim())
       return bar === null ? null : (advanceByBar(state, bar) ?? null)
+    },
+
+    get borrowsSteps() {
+      return !state.explicit && state.step !== null
     },
 
     get state() {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Logger } from 'pino'
 import type { Database } from '../../../db/database.ts'
@@ -5,19 +7,23 @@ import { createCompletenessTracker } from '../../../execution/artifacts/complete
 import { type Candidate, scanOutput } from '../../../execution/artifacts/scan.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
+import { isErrno } from '../../../storage/errno.ts'
 import type { Signals } from '../../../streams/signals.ts'
-import { readContents } from '../../artifacts/contents.ts'
+import { type ArtifactContents, readContents } from '../../artifacts/contents.ts'
 import { recordArtifact } from '../../artifacts/service.ts'
 import type { RunPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
 
 /** Records what appears in the output folder of a run as its artifacts, once it is complete. */
 export interface ArtifactCollector {
-  /** Records what has become complete since the last time. */
-  collect(): Promise<void>
+  /** Records what has become complete since the last time; stops between two of them when `signal` aborts. */
+  collect(signal: AbortSignal): Promise<void>
   /** The process is over: records all the rest but the files that were cut when it was killed. */
   finish(unfinishedFiles: string[]): Promise<void>
 }
+
+/** Codes of what the script did to a file meanwhile, or of a file that nobody here may read. */
+const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'EIO', 'CONFLICT']
 
 /** A collector that continues where the last server stopped. */
 export async function createArtifactCollector(
@@ -43,8 +49,11 @@ export async function createArtifactCollector(
 
   /** A script that keeps only its last checkpoints deletes the others: then they are no artifacts any more. */
   async function forgetDeleted(candidates: Candidate[]) {
-    const present = new Set(candidates.map((candidate) => candidate.name))
-    const deleted = [...known.keys()].filter((name) => !present.has(name))
+    const found = new Set(candidates.map((candidate) => candidate.name))
+    // A scan may leave out what is there, where it finds too much or a folder cannot be read.
+    const deleted = [...known.keys()].filter(
+      (name) => !found.has(name) && !existsSync(join(paths.output, name)),
+    )
     if (deleted.length === 0) return
     await database.transaction(async (tx) => {
       await tx.artifact.deleteMany({ where: { runId: run.id, name: { in: deleted }, tags: { none: {} } } })
@@ -55,9 +64,11 @@ export async function createArtifactCollector(
     announceRun(signals, run)
   }
 
-  async function record(complete: Candidate[]) {
+  async function record(complete: Candidate[], signal?: AbortSignal) {
     for (const candidate of complete) {
-      const contents = await readContents(candidate.path)
+      if (signal?.aborted) return
+      const contents = await readIfPossible(candidate)
+      if (!contents) continue
       await database.transaction((tx) =>
         recordArtifact(tx, run.id, new Date(), {
           ...contents,
@@ -73,13 +84,27 @@ export async function createArtifactCollector(
     }
   }
 
+  /** One file that cannot be read must keep neither the others nor the end of the run from being recorded. */
+  async function readIfPossible({ path }: Candidate): Promise<ArtifactContents | null> {
+    try {
+      return await readContents(path)
+    } catch (error) {
+      if (!isErrno(error, ...UNREADABLE)) throw error
+      log.warn({ err: error, path }, 'a file cannot be read: it is not kept as an artifact')
+      return null
+    }
+  }
+
   return {
-    async collect() {
+    async collect(signal) {
       const candidates = await scan()
       const changed = candidates.some(({ name, fingerprint }) => known.get(name) !== fingerprint)
       if (!changed) return
       const open = new Set(await executor.filesBeingWritten(paths.process))
-      await record(tracker.observe(candidates, (path) => open.has(path)))
+      await record(
+        tracker.observe(candidates, (path) => open.has(path)),
+        signal,
+      )
     },
     async finish(unfinishedFiles) {
       await record(tracker.finish(await scan(), { unfinishedFiles }))

@@ -1,6 +1,6 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { ExecutionReport } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
@@ -9,8 +9,9 @@ import { type RunPaths, runPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
 import { isFinal } from '../status.ts'
 import { type ArtifactCollector, createArtifactCollector } from './artifact-collector.ts'
+import { type BackgroundWork, inBackground } from './in-background.ts'
 import { type LaunchDependencies, launchRun } from './launch.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
+import { type EndReport, type Outcome, outcomeOf } from './outcome.ts'
 import { createOutputCollector, type OutputCollector } from './output-collector.ts'
 
 /** What it takes to see a run through. */
@@ -26,8 +27,12 @@ export interface AttendDependencies extends LaunchDependencies {
 const POLL_MS = 100
 /** How often its output folder is looked at, in ms. */
 const SCAN_MS = 1000
+/** How often the database is asked for a cancel that was not passed on, in ms. */
+const RELAY_MS = 1000
 /** How long to wait before looking again after something went wrong here, such as a full disk, in ms. */
 const RETRY_MS = 1000
+/** How long what goes on going wrong is not logged again, in ms. */
+const QUIET_MS = 60_000
 
 /**
  * Sees a run that has a place in the queue through to its end: starts its process unless that was done
@@ -38,16 +43,18 @@ const RETRY_MS = 1000
  */
 export async function attendRun(deps: AttendDependencies, runId: string, signal: AbortSignal): Promise<void> {
   const log = deps.log.child({ runId })
-  let failures = 0
+  let quietUntil = 0
   while (!signal.aborted) {
-    const run = await deps.database.prisma.run.findUnique({ where: { id: runId } }).catch(() => undefined)
-    if (run === null || (run && isFinal(run.status))) return
     try {
-      if (run) await attendOnce({ ...deps, log }, run, signal)
-      failures = 0
+      const run = await deps.database.prisma.run.findUnique({ where: { id: runId } })
+      if (!run || isFinal(run.status)) return
+      await attendOnce({ ...deps, log }, run, signal)
     } catch (error) {
       // Nothing is lost: the next round continues from what is stored.
-      if (failures++ === 0) log.error({ err: error }, 'attending the run failed; trying again')
+      if (performance.now() >= quietUntil) {
+        log.error({ err: error }, 'attending the run failed; trying again')
+        quietUntil = performance.now() + QUIET_MS
+      }
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
     }
   }
@@ -55,56 +62,80 @@ export async function attendRun(deps: AttendDependencies, runId: string, signal:
 
 async function attendOnce(deps: AttendDependencies, run: Run, signal: AbortSignal): Promise<void> {
   const paths = runPaths(deps.runsDir, run.id)
-  if (run.status === 'CANCELLING') {
-    // The server that was asked may have died before it passed the request on.
-    const graceSeconds = run.graceSeconds ?? deps.cancelGraceSeconds
-    await deps.executor.terminate(paths.process, { graceSeconds })
-  }
   const output = await createOutputCollector(deps, run, paths.process)
   const artifacts = await createArtifactCollector({ ...deps, quietMs: deps.artifactQuietMs }, run, paths)
+  // Beside the rest, because the checksum of a large checkpoint takes a minute.
+  const scans = inBackground(() => artifacts.collect(signal), SCAN_MS)
   try {
-    await followProcess(deps, run, paths, { output, artifacts }, signal)
+    const report = await followProcess(deps, run, paths, { output, scans }, signal)
+    await scans.done()
+    if (report) await conclude(deps, run, report, { output, artifacts })
   } finally {
+    await scans.idle()
     await output.close()
   }
 }
 
+/** Follows the process of a run to its end; null when that is still to come and `signal` aborts. */
 async function followProcess(
   deps: AttendDependencies,
   run: Run,
   paths: RunPaths,
-  collectors: { output: OutputCollector; artifacts: ArtifactCollector },
+  { output, scans }: { output: OutputCollector; scans: BackgroundWork },
   signal: AbortSignal,
-): Promise<void> {
-  let known = run.status
-  let nextScan = 0
+): Promise<EndReport | null> {
+  const relayCancel = createCancelRelay(deps, run.id, paths)
+  let { startedAt } = run
+  let nextRelay = 0
   while (!signal.aborted) {
     // Asked before the output is read, so that once it is over everything was there to be read.
-    const report = await inspectOrLaunch(deps, run, paths)
-    if (report.state === 'running' && known === 'STARTING') {
-      known = 'RUNNING'
-      await becomeRunning(deps, run, report.startedAt)
+    const report = await deps.executor.inspect(paths.process)
+    if (performance.now() >= nextRelay) {
+      await relayCancel()
+      nextRelay = performance.now() + RELAY_MS
     }
-    if (report.state !== 'starting' && report.state !== 'running') {
-      await conclude(deps, run, report, collectors)
-      return
+    if (report.state === 'absent') {
+      const failure = await startProcess(deps, run, paths, startedAt !== null)
+      if (failure) return failure
+    } else if (report.state === 'running') {
+      if (startedAt === null) await becomeRunning(deps, run, report.startedAt)
+      startedAt = report.startedAt
+    } else if (report.state !== 'starting') {
+      return report
     }
-    const more = await collectors.output.collect()
-    if (performance.now() >= nextScan) {
-      await collectors.artifacts.collect()
-      nextScan = performance.now() + SCAN_MS
-    }
+    const more = await output.collect()
+    scans.tick()
     if (!more) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+  }
+  return null
+}
+
+/**
+ * Passes a stored cancel on to the processes. Who stored it does that too, but may have died, or found the
+ * disk full, in between; to ask twice does no harm.
+ */
+function createCancelRelay(deps: AttendDependencies, runId: string, paths: RunPaths): () => Promise<void> {
+  let passedOn: number | null = null
+  return async () => {
+    const { status, graceSeconds: requested } = await deps.database.prisma.run.findUniqueOrThrow({
+      where: { id: runId },
+      select: { status: true, graceSeconds: true },
+    })
+    const graceSeconds = requested ?? deps.cancelGraceSeconds
+    if (status !== 'CANCELLING' || graceSeconds === passedOn || !existsSync(paths.process)) return
+    await deps.executor.terminate(paths.process, { graceSeconds })
+    passedOn = graceSeconds
   }
 }
 
-type PresentReport = Exclude<ExecutionReport, { state: 'absent' }>
-
-/** What became of the process; it is started when nobody has done that yet. */
-async function inspectOrLaunch(deps: AttendDependencies, run: Run, paths: RunPaths): Promise<PresentReport> {
-  const report = await deps.executor.inspect(paths.process)
-  if (report.state !== 'absent') return report
-  if (run.status === 'RUNNING') {
+/** Starts the process, of which nothing is known in its folder; what it returns is why there is none. */
+async function startProcess(
+  deps: AttendDependencies,
+  run: Run,
+  paths: RunPaths,
+  wasStarted: boolean,
+): Promise<EndReport | null> {
+  if (wasStarted || !existsSync(paths.process)) {
     return {
       state: 'lost',
       reason: 'The records of its process are gone from its folder.',
@@ -114,12 +145,14 @@ async function inspectOrLaunch(deps: AttendDependencies, run: Run, paths: RunPat
   }
   try {
     await launchRun(deps, run, paths)
+    return null
   } catch (error) {
     deps.log.warn({ err: error }, 'the run could not be started')
+    // So that what was under way all the same never starts the command of a run that has failed.
+    await deps.executor.terminate(paths.process, { graceSeconds: 0 })
     const reason = error instanceof Error ? error.message : String(error)
     return { state: 'failed', reason: `It could not be started: ${reason}`, endedAt: new Date() }
   }
-  return { state: 'starting' }
 }
 
 async function becomeRunning(deps: AttendDependencies, run: Run, startedAt: Date): Promise<void> {
@@ -134,12 +167,13 @@ async function becomeRunning(deps: AttendDependencies, run: Run, startedAt: Date
 async function conclude(
   deps: AttendDependencies,
   run: Run,
-  report: Exclude<PresentReport, { state: 'starting' | 'running' }>,
+  report: EndReport,
   { output, artifacts }: { output: OutputCollector; artifacts: ArtifactCollector },
 ): Promise<void> {
   const { database, signals, log } = deps
   await output.finish()
-  const outcome = outcomeOf(report, output.lastErrorLine(), new Date())
+  const failed = report.state === 'exited' && report.exitCode !== 0
+  const outcome = outcomeOf(report, failed ? await output.lastErrorLine() : null, new Date())
   await artifacts.finish(outcome.unfinishedFiles)
   const changed = await database.transaction(async (tx) => {
     // A command that was over before anyone looked has been running all the same.

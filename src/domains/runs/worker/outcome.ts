@@ -12,7 +12,8 @@ export interface Outcome {
   unfinishedFiles: string[]
 }
 
-type EndReport = Exclude<ExecutionReport, { state: 'absent' | 'starting' | 'running' }>
+/** The report of an execution that is over. */
+export type EndReport = Exclude<ExecutionReport, { state: 'absent' | 'starting' | 'running' }>
 
 /** The longest part of an error line that a reason quotes. */
 const MAX_QUOTE = 500
@@ -67,5 +68,7 @@ function howItEnded(exitCode: number | null, signal: string | null): string {
 }
 
 function quoting(reason: string, line: string | null): string {
-  return line === null ? reason : `${reason} Its last words on stderr: ${line.slice(0, MAX_QUOTE)}`
+  return line === null
+    ? reason
+    : `${reason} Its last words on stderr: ${line.slice(0, MAX_QUOTE).toWellFormed()}`
 }

@@ -4,17 +4,20 @@ import type { Database, Transaction } from '../../../db/database.ts'
 import { type LogLevel, levelOf } from '../../../execution/output/level.ts'
 import { createLineSplitter, type LineSplitter, type OutputLine } from '../../../execution/output/lines.ts'
 import { createOutputParser, type OutputParser, type ParsedOutput } from '../../../execution/output/parse.ts'
+import { type BorrowedStep, spreadSteps } from '../../../execution/output/spread.ts'
 import type { OutputSource } from '../../../execution/output/text.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { isErrno } from '../../../storage/errno.ts'
-import { appendLogLines, type NewLogLine } from '../../../streams/log-lines.ts'
+import { appendLogLines, type NewLogLine, selectLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { runTopics } from '../lifecycle.ts'
-import { appendMetrics, MAX_STEP, type MetricPoint } from '../metric-store.ts'
+import { appendMetrics, MAX_STEP, type MetricPoint, toMetricKey } from '../metric-store.ts'
 import { announceRun } from '../reporting.ts'
 
 /** How much of a file is read for one transaction, in bytes. */
 const CHUNK_BYTES = 256 * 1024
+/** How many lines back the last one is looked for that is not blank. */
+const LAST_WORDS_LINES = 20
 
 /** Brings what the process of a run prints into the database. */
 export interface OutputCollector {
@@ -22,8 +25,8 @@ export interface OutputCollector {
   collect(): Promise<boolean>
   /** The process is over: stores the rest, an unfinished last line included. */
   finish(): Promise<void>
-  /** The last line on stderr, for the reason of a failure. */
-  lastErrorLine(): string | null
+  /** The last stored line of stderr that says something, for the reason of a failure. */
+  lastErrorLine(): Promise<string | null>
   close(): Promise<void>
 }
 
@@ -42,6 +45,8 @@ interface Source {
 interface Harvest {
   lines: NewLogLine[]
   points: MetricPoint[]
+  /** Lines whose step is that of a progress bar, with their points. */
+  borrowed: (BorrowedStep & { points: MetricPoint[] })[]
   progress: { progress?: number; step?: number; totalSteps?: number; epoch?: number }
 }
 
@@ -62,7 +67,6 @@ export async function createOutputCollector(
     createSource('STDERR', join(processDir, 'stderr.log'), Number(stored.stderrOffset)),
     createSource('STDOUT', join(processDir, 'stdout.log'), Number(stored.stdoutOffset)),
   ]
-  let lastErrorLine: string | null = null
 
   async function readSource(source: Source, harvest: Harvest): Promise<boolean> {
     source.file ??= await openIfThere(source.path)
@@ -81,7 +85,6 @@ export async function createOutputCollector(
     for (const line of lines) {
       for (const update of line.updates) understand(parser, update, source.name, line.timestamp, harvest)
       if (!line.partial) understand(parser, line.message, source.name, line.timestamp, harvest)
-      if (source.name === 'STDERR' && line.message.trim() !== '') lastErrorLine = line.message.trim()
       harvest.lines.push({
         timestamp: new Date(line.timestamp),
         level: source.pieceLevel ?? levelOf(line.message, source.name),
@@ -114,11 +117,24 @@ export async function createOutputCollector(
     if (harvest.points.length > 0 || Object.keys(harvest.progress).length > 0) announceRun(signals, run)
   }
 
+  let lastBorrowed: number | null = null
+
+  function settleSteps(harvest: Harvest) {
+    spreadSteps(harvest.borrowed, lastBorrowed)
+    for (const { step, points } of harvest.borrowed) {
+      for (const point of points) point.step = step
+      lastBorrowed = step
+    }
+  }
+
   async function collect(): Promise<boolean> {
     const harvest = emptyHarvest()
     const before = sources.map((source) => source.position)
     let more = false
     for (const source of sources) more = (await readSource(source, harvest)) || more
+    settleSteps(harvest)
+    // Which came first is not known; last words are on stderr.
+    harvest.lines.sort((a, b) => Number(a.source === 'STDERR') - Number(b.source === 'STDERR'))
     if (sources.some((source, index) => source.position !== before[index])) await store(harvest)
     return more
   }
@@ -132,7 +148,11 @@ export async function createOutputCollector(
       for (const source of sources) take(source, source.splitter.end(), harvest)
       if (harvest.lines.length > 0) await store(harvest)
     },
-    lastErrorLine: () => lastErrorLine,
+    async lastErrorLine() {
+      const stderr = selectLogLines(run.logStreamId, { source: 'STDERR' })
+      const lines = await database.sql.readLogLines(database.prisma, stderr, LAST_WORDS_LINES, 'end')
+      return lines.findLast((line) => line.message.trim() !== '')?.message.trim() ?? null
+    },
     async close() {
       for (const source of sources) await source.file?.close()
     },
@@ -144,7 +164,7 @@ function createSource(name: OutputSource, path: string, offset: number): Source 
 }
 
 function emptyHarvest(): Harvest {
-  return { lines: [], points: [], progress: {} }
+  return { lines: [], points: [], borrowed: [], progress: {} }
 }
 
 function understand(
@@ -157,8 +177,14 @@ function understand(
   const parsed: ParsedOutput | null = parser.parse(text, source)
   if (!parsed) return
   Object.assign(harvest.progress, parsed.progress)
-  for (const { key, value, step } of parsed.metrics) {
-    if (step <= MAX_STEP) harvest.points.push({ key, value, step, timestamp: new Date(timestamp) })
+  const points = parsed.metrics
+    .filter(({ step }) => step <= MAX_STEP)
+    .map(({ key, value, step }) => ({ key: toMetricKey(key), value, step, timestamp: new Date(timestamp) }))
+  const [first] = points
+  if (!first) return
+  harvest.points.push(...points)
+  if (source === 'STDOUT' && parser.borrowsSteps) {
+    harvest.borrowed.push({ keys: points.map((point) => point.key), step: first.step, points })
   }
 }
 

@@ -21,7 +21,7 @@ export interface Scheduler {
 
 /** A scheduler for this machine. */
 export function createScheduler(deps: SchedulerDependencies): Scheduler {
-  const { database, signals, log, runsDir } = deps
+  const { database, signals, log } = deps
   const abort = new AbortController()
   const attending = new Map<string, Promise<void>>()
   let filling: Promise<void> = Promise.resolve()
@@ -66,7 +66,6 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
 
   return {
     async start() {
-      await sweepFolders()
       const left = await database.prisma.run.findMany({
         where: { status: { in: OCCUPYING_STATUSES } },
         select: { id: true },
@@ -83,14 +82,19 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
       await Promise.all(attending.values())
     },
   }
+}
 
-  /** Removes folders without a run: a server died between making a folder and its row, or deleted the row. */
-  async function sweepFolders() {
-    for (const name of await readdir(runsDir)) {
-      if ((await database.prisma.run.count({ where: { id: name } })) > 0) continue
-      await rm(join(runsDir, name), { recursive: true, force: true })
-      log.info({ folder: name }, 'removed the folder of a run that does not exist')
-    }
+/**
+ * Removes folders without a run: a server died between making a folder and its row, or deleted the row.
+ * Only before requests are served, because a new run has its folder first.
+ */
+export async function sweepRunFolders(
+  deps: Pick<SchedulerDependencies, 'database' | 'log' | 'runsDir'>,
+): Promise<void> {
+  for (const name of await readdir(deps.runsDir)) {
+    if ((await deps.database.prisma.run.count({ where: { id: name } })) > 0) continue
+    await rm(join(deps.runsDir, name), { recursive: true, force: true })
+    deps.log.info({ folder: name }, 'removed the folder of a run that does not exist')
   }
 }
 

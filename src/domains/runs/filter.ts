@@ -1,0 +1,29 @@
+import type { Prisma } from '../../generated/prisma/client.ts'
+import { kindOfId } from '../../ids.ts'
+import type { RunStatus } from './status.ts'
+
+/** Which runs a list shows; unset parts do not restrict. */
+export interface RunFilter {
+  /** Id or name. */
+  project?: string | null
+  status?: RunStatus[] | null
+  search?: string | null
+}
+
+/** The runs that a filter selects. */
+export function matchingRuns(filter: RunFilter | null | undefined): Prisma.RunWhereInput {
+  if (!filter) return {}
+  const { project, status, search } = filter
+  return {
+    ...(project &&
+      (kindOfId(project) === 'Project' ? { projectId: project } : { project: { name: project } })),
+    ...(status && { status: { in: status } }),
+    ...(search && {
+      OR: [
+        { name: { contains: search } },
+        { model: { contains: search } },
+        { datasetName: { contains: search } },
+      ],
+    }),
+  }
+}

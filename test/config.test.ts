@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+test('without settings everything has a default', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 4000,
+    maxDatasetFileBytes: 100 * 1024 * 1024,
+  })
+})
+
+test('a setting that is empty counts as not set', () => {
+  expect(readConfig({ PORT: '', TRAINYARD_ADMIN_PASSWORD: '' })).toEqual(readConfig({}))
+})
+
+describe('a wrong setting is named, with what it must be', () => {
+  test.each([
+    ['PORT', 'abc', 'must be a number'],
+    ['PORT', '1.5', 'must be a whole number'],
+    ['PORT', '65536', 'must be at most 65535'],
+    ['PORT', '-1', 'must be at least 0'],
+    ['TRAINYARD_ADMIN_PASSWORD', 'short', 'must have at least 8 characters'],
+    ['TRAINYARD_PUBLIC_URL', 'here', 'must be a URL'],
+    ['TRAINYARD_GRAPHIQL', 'yes', 'must be true or false'],
+    ['TRAINYARD_MAX_CONCURRENT_RUNS', '0', 'must be at least 1'],
+  ])('%s=%s', (name, value, problem) => {
+    expect(() => readConfig({ [name]: value })).toThrow(ConfigError)
+    expect(() => readConfig({ [name]: value })).toThrow(`${name}: ${problem}`)
+  })
+
+  test('and all at once in one line', () => {
+    expect(() => readConfig({ PORT: 'abc', LOG_LEVEL: 'loud' })).toThrow(
+      /^Wrong setting: PORT: [^\n]*; LOG_LEVEL: [^\n]*$/,
+    )
+  })
+})
