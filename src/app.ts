@@ -147,7 +147,6 @@ export async function startApp(
     const port = await listen(server, config.host, config.port)
     onStop.push(() => closeServer(server, STOP_GRACE_MS))
     ownUrl = localUrl(config.host, port)
-    const newPassword = await accounts.ensureAdministrator(config.adminPassword)
     onStop.push(
       serveSockets({
         server,
@@ -159,6 +158,8 @@ export async function startApp(
     )
 
     await scheduler.start()
+    // Last, because a password that was made up is shown only by a server that runs.
+    const newPassword = await accounts.ensureAdministrator(config.adminPassword)
     health.setReady(true)
     onStop.push(() => health.setReady(false))
     return { url: publicUrl(), newPassword, onStatement: database.onStatement, stop }

@@ -13,10 +13,9 @@ export class DataFolderInUseError extends Error {
  * @returns a function that gives the folder back.
  * @throws DataFolderInUseError when another process has it.
  */
-export async function lockDataFolder(dataDir: string): Promise<() => void> {
+export async function lockDataFolder(dataDir: string): Promise<() => Promise<void>> {
   const client = createClient({ url: `file:${join(dataDir, 'server.lock')}` })
   try {
-    await client.execute('PRAGMA locking_mode = EXCLUSIVE')
     await client.execute('BEGIN EXCLUSIVE')
   } catch (error) {
     client.close()
@@ -25,5 +24,9 @@ export async function lockDataFolder(dataDir: string): Promise<() => void> {
     }
     throw error
   }
-  return () => client.close()
+  return async () => {
+    // Closing alone frees the lock only when the driver's statements are collected.
+    await client.execute('ROLLBACK')
+    client.close()
+  }
 }

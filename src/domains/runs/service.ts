@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { z } from 'zod'
 import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
 import type { Executor } from '../../execution/executor.ts'
 import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/client.ts'
@@ -56,7 +57,7 @@ export function createRunService(deps: RunDependencies) {
       query: RunListQuery = {},
     ): Promise<Run[]> {
       requireUser(principal)
-      return prisma.run.findMany({ ...query, where: matchingRuns(filter), orderBy: { id: 'desc' } })
+      return prisma.run.findMany(latestFirst(query, matchingRuns(filter)))
     },
 
     async count(principal: Principal, filter: RunFilter | null | undefined): Promise<number> {

@@ -188,7 +188,8 @@ test.concurrent('a process that a script leaves behind does not outlive its run'
 test.concurrent('a run whose folder is gone is lost with a reason, not started again', async () => {
   const file = join(folder, 'started')
   const id = await ready(await bash(`echo started >> "$0"; echo ready; sleep 0.3`, file))
-  await rm(join(app.dataDir, 'runs', id), { recursive: true })
+  // The supervisor may be writing there.
+  await rm(join(app.dataDir, 'runs', id), { recursive: true, maxRetries: 20, retryDelay: 10 })
   const run = await given.end(id)
   expect(run.status).toBe('LOST')
   expect(run.statusReason).toContain('gone')

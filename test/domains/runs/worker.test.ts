@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -250,13 +250,16 @@ test('who watches all runs sees one that is started while the subscription begin
   }
 })
 
-test('folders of runs are removed when there is no such run, and only then', async () => {
+test('folders without a run are removed, unless something was started there', async () => {
   const executor = fakeExecutor()
-  const [kept, deleted] = [await start(executor), await start(executor)]
-  await database.prisma.run.delete({ where: { id: deleted.id } })
+  const [kept, neverStarted, started] = [await start(executor), await start(executor), await start(executor)]
+  await writeFile(join(runsDir(), started.id, 'process', 'stdout.log'), 'results')
+  await database.prisma.run.deleteMany({ where: { id: { in: [neverStarted.id, started.id] } } })
   await sweepRunFolders({ database, runsDir: runsDir(), log: pino({ level: 'silent' }) })
-  await expect(rm(join(runsDir(), kept.id, 'config.yaml'))).resolves.toBeUndefined()
-  await expect(rm(join(runsDir(), deleted.id))).rejects.toMatchObject({ code: 'ENOENT' })
+  expect((await readdir(runsDir())).filter((name) => name !== neverStarted.id)).toEqual(
+    expect.arrayContaining([kept.id, started.id]),
+  )
+  expect(await readdir(runsDir())).not.toContain(neverStarted.id)
 })
 
 test('work in the background is done once at a time, and its failure is told', async () => {

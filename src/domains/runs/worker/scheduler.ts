@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { kindOfId } from '../../../ids.ts'
 import { runTopics, transition } from '../lifecycle.ts'
+import { runPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
 import { OCCUPYING_STATUSES } from '../status.ts'
 import { type AttendDependencies, attendRun } from './attend.ts'
@@ -85,16 +86,25 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
 }
 
 /**
- * Removes folders without a run: a server died between making a folder and its row, or deleted the row.
- * Only before requests are served, because a new run has its folder first.
+ * Removes the folders that a server made for runs just before it died, so that they have no row and were
+ * never started. A folder without a row that was started is left alone: the database may be an older copy,
+ * and the results in the folder all there is. Only before requests are served, because a new run has its
+ * folder first.
  */
 export async function sweepRunFolders(
   deps: Pick<SchedulerDependencies, 'database' | 'log' | 'runsDir'>,
 ): Promise<void> {
   for (const name of await readdir(deps.runsDir)) {
-    if ((await deps.database.prisma.run.count({ where: { id: name } })) > 0) continue
-    await rm(join(deps.runsDir, name), { recursive: true, force: true })
-    deps.log.info({ folder: name }, 'removed the folder of a run that does not exist')
+    if (kindOfId(name) !== 'Run' || (await deps.database.prisma.run.count({ where: { id: name } })) > 0)
+      continue
+    const paths = runPaths(deps.runsDir, name)
+    const started = await readdir(paths.process).catch(() => [])
+    if (started.length > 0) {
+      deps.log.warn({ folder: paths.root }, 'the folder of a run that does not exist is left alone')
+    } else {
+      await rm(paths.root, { recursive: true, force: true })
+      deps.log.info({ folder: paths.root }, 'removed the folder of a run that was never made')
+    }
   }
 }
 
