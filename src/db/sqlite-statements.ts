@@ -54,7 +54,14 @@ export const sqliteStatements: Statements = {
        ON CONFLICT ("seriesId", "step", "value", "nonFinite") DO NOTHING`,
       streamId,
       JSON.stringify(
-        rows.map((row) => [row.seriesId, row.step, row.value, row.nonFinite, row.seq, row.timestamp]),
+        rows.map((row) => [
+          row.seriesId,
+          row.step,
+          allDigits(row.value),
+          row.nonFinite,
+          row.seq,
+          row.timestamp,
+        ]),
       ),
     )
   },
@@ -90,7 +97,7 @@ export const sqliteStatements: Statements = {
           row.seriesId,
           row.count,
           row.step,
-          row.value,
+          allDigits(row.value),
           row.nonFinite,
           row.timestamp,
           row.isLast ? 1 : 0,
@@ -172,6 +179,14 @@ export const sqliteStatements: Statements = {
 /** A number as text with all of its digits: SQLite writes the numbers in its JSON with 15, which loses some. */
 function exactly(expression: string): string {
   return `CASE WHEN ${expression} IS NOT NULL THEN printf('%!.17g', ${expression}) END`
+}
+
+/**
+ * A number as text that SQLite reads back as exactly that number when it goes into a REAL column; the
+ * shortest text, as in JSON, it sometimes takes for the neighbour.
+ */
+function allDigits(value: number): string {
+  return value.toPrecision(17)
 }
 
 function toNumber(text: string | null): number | null {

@@ -14,6 +14,8 @@ export interface ServerProcess {
   /** Speaks for the administrator, to whichever process serves now. */
   api: ApiClient
   dataDir: string
+  /** Where it listens now; another port after each start. */
+  url: string
   /** Starts it on the data that is there; resolves when it listens. */
   start(): Promise<void>
   /** Sends the signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
@@ -31,6 +33,7 @@ export async function startServerProcess(settings: Record<string, string> = {}):
   const server: ServerProcess = {
     api,
     dataDir,
+    url: '',
     async start() {
       child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
         env: {
@@ -45,7 +48,8 @@ export async function startServerProcess(settings: Record<string, string> = {}):
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
-      api.moveTo(await addressOf(child))
+      server.url = await addressOf(child)
+      api.moveTo(server.url)
     },
     async kill(signal) {
       if (!child) throw new Error('The server does not run.')

@@ -47,6 +47,7 @@ export async function connectSubscriber(url: string): Promise<Subscriber> {
     send({ type: MessageType.ConnectionInit, payload: { Authorization: `Bearer ${login.accessToken}` } }),
   )
   socket.on('error', acknowledged.reject)
+  socket.on('close', () => acknowledged.reject(new Error('The server closed the socket.')))
   socket.on('message', (frame) => {
     const message: Message = JSON.parse(frame.toString())
     if (message.type === MessageType.ConnectionAck) acknowledged.resolve()
@@ -92,6 +93,7 @@ export async function connectSubscriber(url: string): Promise<Subscriber> {
     resume: () => socket.resume(),
     isOpen: () => socket.readyState === WebSocket.OPEN,
     async close() {
+      if (socket.readyState === WebSocket.CLOSED) return
       const { promise, resolve } = Promise.withResolvers<void>()
       socket.once('close', () => resolve())
       socket.terminate()

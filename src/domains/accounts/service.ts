@@ -134,10 +134,12 @@ export function createAccountService({
       return { ...stored, token: secret }
     },
 
-    /** Makes the token of a run's process; any earlier one of that run ends. */
+    /**
+     * Makes a token for a run's process. Earlier ones stay, because a start that was cut short may still
+     * come to something; all of them end with the run.
+     */
     async issueRunToken(tx: Transaction, run: { id: string; createdById: string }): Promise<string> {
       const secret = newApiSecret()
-      await tx.apiToken.deleteMany({ where: { runId: run.id } })
       await tx.apiToken.create({
         data: {
           id: newId('ApiToken'),

@@ -27,8 +27,8 @@ type ProjectListQuery = Pick<Prisma.ProjectFindManyArgs, 'include' | 'select' | 
 /** What the project service needs. */
 export interface ProjectDependencies {
   database: Database
-  /** Removes what runs left on disk; called after their rows are gone. */
-  discardRuns: (runIds: string[]) => Promise<void>
+  /** Removes what the runs of a project left on disk; called after all rows are gone. */
+  discardRuns: (projectId: string, runIds: string[]) => Promise<void>
   now?: () => Date
 }
 
@@ -128,7 +128,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
     async delete(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
       requireUser(principal)
       const { ref } = parseInput(DeleteProjectInput, input)
-      const { project, runIds } = await database.transaction(async (tx) => {
+      const { project, projectId, runIds } = await database.transaction(async (tx) => {
         const found = await tx.project.findFirst({
           where: byRef(ref),
           select: { id: true, name: true, runs: { select: RUN_PARTS } },
@@ -145,9 +145,9 @@ export function createProjectService({ database, discardRuns, now = () => new Da
         await tx.stream.deleteMany({
           where: { id: { in: found.runs.flatMap((run) => [run.logStreamId, run.metricStreamId]) } },
         })
-        return { project, runIds: found.runs.map((run) => run.id) }
+        return { project, projectId: found.id, runIds: found.runs.map((run) => run.id) }
       })
-      await discardRuns(runIds)
+      await discardRuns(projectId, runIds)
       return project
     },
   }

@@ -41,7 +41,8 @@ const MetricBucketType = builder.objectRef<MetricBucket>('MetricBucket').impleme
     max: t.exposeFloat('max', { description: 'The largest value, so that no spike is lost.' }),
     mean: t.exposeFloat('mean', { description: 'The mean of the values.' }),
     last: t.exposeFloat('last', {
-      description: 'The value of the last step; of several there, the last to arrive.',
+      description:
+        'The value of the last step; of several there, the last to arrive. The mean where that step has no finite value.',
     }),
     count: t.exposeInt('count', { description: 'How many points are in it.' }),
     nonFiniteCount: t.exposeInt('nonFiniteCount', { description: 'How many of them are NaN or infinite.' }),

@@ -168,12 +168,16 @@ export function createRunService(deps: RunDependencies) {
       return prisma.run.findUniqueOrThrow({ ...query, where: { id: run.id } })
     },
 
-    /** Removes what runs left on disk. Their rows must be gone. */
-    async discard(runIds: string[]): Promise<void> {
+    /**
+     * Removes what the runs of a deleted project left on disk, and tells who watches them. Their rows, and
+     * that of the project, must be gone.
+     */
+    async discard(projectId: string, runIds: string[]): Promise<void> {
       for (const id of runIds) {
         await rm(runPaths(runsDir, id).root, { recursive: true, force: true })
         signals.notify(runTopics.changed(id))
       }
+      signals.notify(runTopics.inProject(projectId))
       signals.notify(runTopics.any)
     },
   }

@@ -12,7 +12,7 @@ builder.subscriptionFields((t) => ({
   runUpdated: t.prismaField({
     type: RunType,
     description:
-      'Runs as they are now, then at every change: the one named, which ends the stream when it is over or deleted; or all active ones of the project, or of the server, and whatever changes there. A slow reader gets the latest state, not every one in between.',
+      'Runs as they are now, then at every change: the one named, which ends the stream when it is over or deleted; or all active ones of the project, until that is deleted, or of the server, and whatever changes there. A slow reader gets the latest state, not every one in between.',
     args: {
       runId: t.arg.id({ description: 'One run.' }),
       project: t.arg.string({ description: 'Id or name of a project; all projects unless given.' }),

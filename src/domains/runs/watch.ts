@@ -86,7 +86,8 @@ export function createRunWatcher({ database, signals }: { database: Database; si
 
     /**
      * Ids of runs: at once of the one named (or those of the project that are active), then of each that
-     * changes. A slow reader gets a run that changed many times once. Ends when the one named is over.
+     * changes. A slow reader gets a run that changed many times once. Ends when the run named is over, or the
+     * project deleted.
      */
     async updates(
       principal: Principal,
@@ -168,7 +169,8 @@ export function createRunWatcher({ database, signals }: { database: Database; si
           const exists = await prisma.run.count({ where: { id: runId } })
           if (exists > 0) return { item: { runId }, position: null, ended: false }
         }
-        return { item: null, position: null, ended: false }
+        const isDeleted = found !== null && (await prisma.project.count({ where: { id: found.id } })) === 0
+        return { item: null, position: null, ended: isDeleted }
       },
     })
   }

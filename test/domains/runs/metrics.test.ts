@@ -80,6 +80,9 @@ describe('logMetrics', () => {
       2 ** 53 + 2,
       1e-7,
       123456789012345680,
+      6.104721031808928,
+      -5.32570668398147e-208,
+      8.651271631219078e-19,
     ]
     await report(id, { key: 'x', steps: values.map((_, index) => index), values })
     const [series] = await seriesOf({ id, maxPoints: 100 })

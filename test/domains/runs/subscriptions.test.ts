@@ -311,6 +311,18 @@ describe('a run that is deleted while it is watched', () => {
   })
 })
 
+test('the updates of a project end when it is deleted', async () => {
+  const project = await given.project({ command: ['true'] })
+  const updates = watcher.subscribe(RunUpdatedDocument, { project })
+  const id = await given.run({ project })
+  await given.end(id)
+  await until('the run', () => updates.data.at(-1)?.runUpdated.status === 'SUCCEEDED')
+  expect(updates.isOver()).toBe(false)
+  await app.api.send(RunsDeleteProjectDocument, { input: { ref: project } })
+  await updates.over()
+  expect(updates.errorCodes).toEqual([])
+})
+
 describe('runMetrics', () => {
   test('gives the points in the order of their arrival, and continues behind a cursor', async () => {
     const { id, end } = await waiting()

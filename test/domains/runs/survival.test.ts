@@ -7,6 +7,7 @@ import { RunLogsDocument } from '../../../src/generated/operations.ts'
 import { isRunning } from '../../support/processes.ts'
 import { seed } from '../../support/seed.ts'
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts'
+import { connectSubscriber, type Subscriber } from '../../support/subscriber.ts'
 import { until } from '../../support/until.ts'
 
 let server: ServerProcess
@@ -170,18 +171,28 @@ async function processRecord(id: string): Promise<{ pid: number }> {
 function watchThroughRestarts(runId: string) {
   const seqs: number[] = []
   let after: string | null = null
-  const follow = async () => {
-    for (;;) {
-      try {
-        for await (const { runLogs } of server.api.watch(RunLogsDocument, { runId, after })) {
-          seqs.push(...runLogs.lines.map((line) => line.seq))
-          after = runLogs.cursor
-        }
-        return
-      } catch {
-        await sleep(50)
+
+  async function watchOnce(socket: Subscriber): Promise<boolean> {
+    const log = socket.subscribe(RunLogsDocument, { runId, after })
+    await until('the log or the server to end', () => {
+      for (const { runLogs } of log.data.splice(0)) {
+        seqs.push(...runLogs.lines.map((line) => line.seq))
+        after = runLogs.cursor
       }
+      return log.isOver() || !socket.isOpen()
+    })
+    expect(log.errorCodes).toEqual([])
+    return log.isOver()
+  }
+
+  async function watch() {
+    for (let over = false; !over; ) {
+      const socket = await until('the server to be back', () =>
+        connectSubscriber(server.url).catch(() => sleep(50, null)),
+      )
+      over = await watchOnce(socket)
+      await socket.close()
     }
   }
-  return { seqs, done: follow() }
+  return { seqs, done: watch() }
 }
