@@ -7,8 +7,8 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { isAlive, processIdentity } from '../../src/execution/processes/identity.ts'
+import { until } from '../support/until.ts'
 import { bash, cleanUp, type Execution, execution, executor } from './support/executions.ts'
-import { until } from './support/until.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

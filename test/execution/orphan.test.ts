@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { isAlive, type ProcessIdentity, processIdentity } from '../../src/execution/processes/identity.ts'
 import { readRecord, writeRecord } from '../../src/execution/supervisor/records.ts'
+import { until } from '../support/until.ts'
 import { bash, cleanUp, type Execution } from './support/executions.ts'
-import { until } from './support/until.ts'
 
 const strangers: ChildProcess[] = []
 

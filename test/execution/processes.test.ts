@@ -8,7 +8,7 @@ import { isAlive, processIdentity } from '../../src/execution/processes/identity
 import { openForWriting } from '../../src/execution/processes/open-files.ts'
 import { listProcesses, parseStat } from '../../src/execution/processes/table.ts'
 import { createTree, type Tree } from '../../src/execution/processes/tree.ts'
-import { until } from './support/until.ts'
+import { until } from '../support/until.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { until } from '../support/until.ts'
 import { bash, cleanUp, type Execution, executor } from './support/executions.ts'
-import { until } from './support/until.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

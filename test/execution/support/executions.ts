@@ -8,7 +8,7 @@ import { createLocalExecutor } from '../../../src/execution/local/local-executor
 import { isAlive } from '../../../src/execution/processes/identity.ts'
 import { createTree } from '../../../src/execution/processes/tree.ts'
 import { readRecord } from '../../../src/execution/supervisor/records.ts'
-import { until } from './until.ts'
+import { until } from '../../support/until.ts'
 
 export const executor = createLocalExecutor()
 

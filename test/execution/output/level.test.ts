@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type LogLevel, levelOf } from '../../src/execution/output/level.ts'
-import type { OutputSource } from '../../src/execution/output/text.ts'
+import { type LogLevel, levelOf } from '../../../src/execution/output/level.ts'
+import type { OutputSource } from '../../../src/execution/output/text.ts'
 
 describe('levelOf', () => {
   it.each<[LogLevel, OutputSource, string]>([

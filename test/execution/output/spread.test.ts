@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { spreadSteps } from '../../src/execution/output/spread.ts'
+import { spreadSteps } from '../../../src/execution/output/spread.ts'
 
 const lines = (count: number, step: number) => Array.from({ length: count }, () => ({ keys: ['loss'], step }))
 

@@ -1,4 +1,4 @@
-import type { Progress } from '../../src/execution/output/progress.ts'
+import type { Progress } from '../../../src/execution/output/progress.ts'
 
 /** A line, the metrics that it reports, the step they get from a fresh parser, and the progress it tells. */
 export type Sample = [

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createCompletenessTracker } from '../../src/execution/artifacts/completeness.ts'
-import type { Candidate } from '../../src/execution/artifacts/scan.ts'
+import { createCompletenessTracker } from '../../../src/execution/artifacts/completeness.ts'
+import type { Candidate } from '../../../src/execution/artifacts/scan.ts'
 
 const ROOT = join('/', 'runs', '1', 'output')
 const nobody = () => false

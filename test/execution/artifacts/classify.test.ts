@@ -5,7 +5,7 @@ import {
   isIgnored,
   stepOfName,
   typeOfFile,
-} from '../../src/execution/artifacts/classify.ts'
+} from '../../../src/execution/artifacts/classify.ts'
 
 describe('typeOfFile', () => {
   it.each<[string, ArtifactType]>([

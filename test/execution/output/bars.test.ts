@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createOutputParser } from '../../src/execution/output/parse.ts'
+import { createOutputParser } from '../../../src/execution/output/parse.ts'
 import { bar, read, stepsOf } from './reading.ts'
 
 describe('progress bars', () => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Candidate, type SkipReason, scanOutput } from '../../src/execution/artifacts/scan.ts'
+import { type Candidate, type SkipReason, scanOutput } from '../../../src/execution/artifacts/scan.ts'
 
 let root: string
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createOutputParser } from '../../src/execution/output/parse.ts'
-import type { OutputSource } from '../../src/execution/output/text.ts'
+import { createOutputParser } from '../../../src/execution/output/parse.ts'
+import type { OutputSource } from '../../../src/execution/output/text.ts'
 import { bar, read } from './reading.ts'
 
 describe('the state', () => {

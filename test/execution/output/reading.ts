@@ -1,6 +1,10 @@
-import { createOutputParser, type OutputParser, type ParsedMetric } from '../../src/execution/output/parse.ts'
-import type { Progress } from '../../src/execution/output/progress.ts'
-import type { OutputSource } from '../../src/execution/output/text.ts'
+import {
+  createOutputParser,
+  type OutputParser,
+  type ParsedMetric,
+} from '../../../src/execution/output/parse.ts'
+import type { Progress } from '../../../src/execution/output/progress.ts'
+import type { OutputSource } from '../../../src/execution/output/text.ts'
 
 /** How tqdm draws a bar. */
 export function bar(current: number, total: number, { description = '', postfix = '' } = {}): string {

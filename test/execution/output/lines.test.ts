@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLineSplitter, MAX_LINE_BYTES, type OutputLine } from '../../src/execution/output/lines.ts'
+import { createLineSplitter, MAX_LINE_BYTES, type OutputLine } from '../../../src/execution/output/lines.ts'
 
 /** A small deterministic generator, so that a failure can be repeated from its seed. */
 function randomNumbers(seed: number): (below: number) => number {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createOutputParser } from '../../src/execution/output/parse.ts'
+import { createOutputParser } from '../../../src/execution/output/parse.ts'
 import { METRICS_LINES } from './metrics-lines.ts'
 import { OTHER_LINES } from './other-lines.ts'
 import { bar, read, stepsOf } from './reading.ts'
