@@ -18,7 +18,7 @@ try {
     pino.destination({ fd: 2, sync: true }),
   )
   const app = await startApp(config, log, inheritedEnvironment(process.env, config.runEnv))
-  log.info({ url: app.url, dataDir: config.dataDir, pid: process.pid }, 'listening')
+  log.info({ url: app.url, dataDir: config.dataDir }, 'listening')
   say(`Trainyard listens on ${app.url}/graphql`)
   if (app.newPassword !== null) {
     say(`Sign in as admin with the password ${app.newPassword} (it is not shown again).`)
