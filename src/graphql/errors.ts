@@ -102,12 +102,10 @@ export function toClientError(error: unknown): GraphQLError | null {
   if (cause instanceof PothosValidationError) {
     return new GraphQLError(cause.message, { ...place, extensions: { code: 'VALIDATION_FAILED' } })
   }
-  // What graphql-js says of variables names the place and the reason, whatever a scalar threw underneath.
-  if (error instanceof GraphQLError && !error.path && error.message.startsWith('Variable "$')) {
-    return new GraphQLError(error.message, {
-      nodes: error.nodes ?? null,
-      extensions: { code: 'BAD_USER_INPUT' },
-    })
+  // What graphql-js itself says of variables and arguments, whatever a scalar threw underneath.
+  const aboutInput = /^(Variable "\$|Argument ")/
+  if (error instanceof GraphQLError && aboutInput.test(error.message)) {
+    return new GraphQLError(error.message, { ...place, extensions: { code: 'BAD_USER_INPUT' } })
   }
   return null
 }

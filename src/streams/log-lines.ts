@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../db/database.ts'
 import type { LogLineRow, LogLineSelection } from '../db/statements.ts'
+import { searchText } from '../search-text.ts'
 
 /** Levels in ascending order; stored as the position. */
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR'] as const
@@ -70,7 +71,7 @@ export function selectLogLines(streamId: number, filter: LogFilter | null | unde
     streamId,
     minLevel: filter?.minLevel ? LOG_LEVELS.indexOf(filter.minLevel) : undefined,
     source: filter?.source ? LOG_SOURCES.indexOf(filter.source) : undefined,
-    search: filter?.search ?? undefined,
+    search: filter?.search ? searchText(filter.search) : undefined,
     since: filter?.since?.getTime(),
     until: filter?.until?.getTime(),
   }

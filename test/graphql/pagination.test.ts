@@ -143,3 +143,23 @@ test('a page continues behind something that was deleted meanwhile', async () =>
 
   expect((await page({ first: 2, after: pageInfo.endCursor })).names).toEqual(['p7', 'p6'])
 })
+
+test.each([
+  [
+    'a text that is too long to search for',
+    '{ projects(filter: { search: $text }) { totalCount } }',
+    'VALIDATION_FAILED',
+  ],
+  [
+    'null where a default would do',
+    '{ projects { edges { node { statusLabel(locale: $locale) } } } text: project(ref: $text) { id } }',
+    'BAD_USER_INPUT',
+  ],
+])('%s is told to the client', async (_, selection, code) => {
+  const variables = { text: 'x'.repeat(100_000), locale: null }
+  const declared = selection.includes('$locale')
+    ? '($text: String!, $locale: Locale = EN)'
+    : '($text: String!)'
+  const { errors } = await app.api.ask(`query ${declared} ${selection}`, variables)
+  expect(errors?.[0]?.extensions?.code).toBe(code)
+})

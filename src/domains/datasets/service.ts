@@ -3,6 +3,7 @@ import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError, PreconditionFailedError } from '../../errors.ts'
 import type { Dataset, DatasetFile, Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId, newId } from '../../ids.ts'
+import { searchText } from '../../search-text.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { parseInput } from '../input.ts'
@@ -280,6 +281,8 @@ function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhere
     ...(status && { status }),
     ...(type && { type }),
     ...(taskType && { taskType }),
-    ...(search && { OR: [{ name: { contains: search } }, { source: { contains: search } }] }),
+    ...(search && {
+      OR: [{ name: { contains: searchText(search) } }, { source: { contains: searchText(search) } }],
+    }),
   }
 }

@@ -4,6 +4,7 @@ import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError } from '../../errors.ts'
 import type { Prisma, Project, ProjectVersion } from '../../generated/prisma/client.ts'
 import { kindOfId, newId } from '../../ids.ts'
+import { searchText } from '../../search-text.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { JsonObjectInput, NameInput, parseInput, TextInput } from '../input.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
@@ -188,9 +189,9 @@ function matching(filter: ProjectFilter | null | undefined): Prisma.ProjectWhere
     ...(tag && { tags: { some: { value: tag } } }),
     ...(search && {
       OR: [
-        { name: { contains: search } },
-        { description: { contains: search } },
-        { objective: { contains: search } },
+        { name: { contains: searchText(search) } },
+        { description: { contains: searchText(search) } },
+        { objective: { contains: searchText(search) } },
       ],
     }),
   }

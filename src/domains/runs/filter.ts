@@ -1,5 +1,6 @@
 import type { Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId } from '../../ids.ts'
+import { searchText } from '../../search-text.ts'
 import type { RunStatus } from './status.ts'
 
 /** Which runs a list shows; unset parts do not restrict. */
@@ -20,9 +21,9 @@ export function matchingRuns(filter: RunFilter | null | undefined): Prisma.RunWh
     ...(status && { status: { in: status } }),
     ...(search && {
       OR: [
-        { name: { contains: search } },
-        { model: { contains: search } },
-        { datasetName: { contains: search } },
+        { name: { contains: searchText(search) } },
+        { model: { contains: searchText(search) } },
+        { datasetName: { contains: searchText(search) } },
       ],
     }),
   }

@@ -30,7 +30,7 @@ export type OutputParser = {
    * same text may be given again, here and to `parse`.
    */
   parseLive(text: string): Progress | null
-  /** Whether lines without a step of their own get that of a progress bar now; see `spreadSteps`. */
+  /** Whether lines without a step of their own get that of a progress bar now; see `createStepSettler`. */
   readonly borrowsSteps: boolean
   /** What to store with the read position; JSON as it is, and a snapshot. */
   readonly state: OutputParserState

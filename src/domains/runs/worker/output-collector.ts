@@ -4,7 +4,7 @@ import type { Database, Transaction } from '../../../db/database.ts'
 import { type LogLevel, levelOf } from '../../../execution/output/level.ts'
 import { createLineSplitter, type LineSplitter, type OutputLine } from '../../../execution/output/lines.ts'
 import { createOutputParser, type OutputParser, type ParsedOutput } from '../../../execution/output/parse.ts'
-import { type BorrowedStep, spreadSteps } from '../../../execution/output/spread.ts'
+import { type BorrowedStep, createStepSettler } from '../../../execution/output/spread.ts'
 import type { OutputSource } from '../../../execution/output/text.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { isErrno } from '../../../storage/errno.ts'
@@ -117,13 +117,20 @@ export async function createOutputCollector(
     if (harvest.points.length > 0 || Object.keys(harvest.progress).length > 0) announceRun(signals, run)
   }
 
-  let lastBorrowed: number | null = null
+  const settler = createStepSettler()
+  let lastTimestamp = new Date(0)
 
-  function settleSteps(harvest: Harvest) {
-    spreadSteps(harvest.borrowed, lastBorrowed)
-    for (const { step, points } of harvest.borrowed) {
-      for (const point of points) point.step = step
-      lastBorrowed = step
+  function settleSteps({ borrowed }: Harvest) {
+    settler.settle(borrowed)
+    for (const { step, points } of borrowed) for (const point of points) point.step = step
+  }
+
+  /** Which line of which stream came first is not known; last words are on stderr. Time does not run back. */
+  function orderLines({ lines }: Harvest) {
+    lines.sort((a, b) => Number(a.source === 'STDERR') - Number(b.source === 'STDERR'))
+    for (const line of lines) {
+      if (line.timestamp < lastTimestamp) line.timestamp = lastTimestamp
+      lastTimestamp = line.timestamp
     }
   }
 
@@ -133,8 +140,7 @@ export async function createOutputCollector(
     let more = false
     for (const source of sources) more = (await readSource(source, harvest)) || more
     settleSteps(harvest)
-    // Which came first is not known; last words are on stderr.
-    harvest.lines.sort((a, b) => Number(a.source === 'STDERR') - Number(b.source === 'STDERR'))
+    orderLines(harvest)
     if (sources.some((source, index) => source.position !== before[index])) await store(harvest)
     return more
   }
