@@ -44,7 +44,8 @@ export function serveSockets({
     server,
     path: GRAPHQL_PATH,
     maxPayload: MAX_FRAME_BYTES,
-    verifyClient: ({ req }: { req: IncomingMessage }) => mayConnect(req, allowedOrigins),
+    verifyClient: ({ req }, answer) =>
+      answer(mayConnect(req, allowedOrigins), 403, 'Pages of this origin may not connect'),
   })
   const principals = new WeakMap<object, Principal | null>()
   /** The functions that belong to an operation, plugins and all. */
@@ -74,10 +75,13 @@ export function serveSockets({
         try {
           document = enveloped.parse(query)
         } catch (error) {
-          return [error instanceof GraphQLError ? error : new GraphQLError('The document cannot be parsed.')]
+          const problem =
+            error instanceof GraphQLError ? error : new GraphQLError('The document cannot be parsed.')
+          return [withCode(problem, 'GRAPHQL_PARSE_FAILED')]
         }
         const errors = enveloped.validate(enveloped.schema, document)
-        if (errors.length > 0) return errors
+        if (errors.length > 0)
+          return errors.map((error: GraphQLError) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
         const args: ExecutionArgs = {
           schema: enveloped.schema,
           operationName,
@@ -115,6 +119,12 @@ export function serveSockets({
     await dispose()
     clearTimeout(cut)
   }
+}
+
+/** The error with the code that HTTP gives it too. */
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  const { message, nodes, source, positions, extensions } = error
+  return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } })
 }
 
 /** Browsers name the origin of the page that connects; programs name none, and need none. */
