@@ -48,13 +48,7 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       {
         onRequest({ request, url, endResponse, fetchAPI }) {
           const wantsPage = request.method === 'GET' && request.headers.get('accept')?.includes('text/html')
-          if (
-            !deps.graphiql ||
-            url.pathname !== GRAPHQL_PATH ||
-            !wantsPage ||
-            url.searchParams.has('query_id')
-          )
-            return
+          if (!deps.graphiql || url.pathname !== GRAPHQL_PATH || !wantsPage) return
           endResponse(
             new fetchAPI.Response(renderGraphiql(), {
               headers: { 'Content-Type': 'text/html; charset=utf-8' },

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { kindOfId } from '../../../ids.ts'
+import { isErrno } from '../../../storage/errno.ts'
 import { runTopics, transition } from '../lifecycle.ts'
 import { runPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
@@ -98,13 +99,22 @@ export async function sweepRunFolders(
     if (kindOfId(name) !== 'Run' || (await deps.database.prisma.run.count({ where: { id: name } })) > 0)
       continue
     const paths = runPaths(deps.runsDir, name)
-    const started = await readdir(paths.process).catch(() => [])
-    if (started.length > 0) {
+    if (await wasStarted(paths.process)) {
       deps.log.warn({ folder: paths.root }, 'the folder of a run that does not exist is left alone')
     } else {
       await rm(paths.root, { recursive: true, force: true })
       deps.log.info({ folder: paths.root }, 'removed the folder of a run that was never made')
     }
+  }
+}
+
+/** Whether anything was ever put into the supervisor's folder. @throws when that cannot be told */
+async function wasStarted(processDir: string): Promise<boolean> {
+  try {
+    return (await readdir(processDir)).length > 0
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
   }
 }
 
