@@ -24,6 +24,7 @@ import { createGraphqlHandler, GRAPHQL_PATH } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
 import { localUrl } from './server/local-url.ts'
+import { createErrorMask } from './server/mask-errors.ts'
 import { serveSockets } from './server/ws.ts'
 import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
@@ -130,9 +131,12 @@ export async function startApp(
     onStop.push(() => scheduler.stop())
 
     const health = createHealth(database)
+    const graphqlLog = log.child({ domain: 'graphql' })
+    const maskError = createErrorMask(graphqlLog)
     const graphql = createGraphqlHandler({
       schema: toSchema(),
-      log: log.child({ domain: 'graphql' }),
+      log: graphqlLog,
+      maskError,
       contextOf: (principal) => ({ principal, services, downloadLink, [RELATIONS]: database.prisma }),
       graphiql: config.graphiql,
       allowedOrigins: config.allowedOrigins,
@@ -152,6 +156,7 @@ export async function startApp(
         server,
         graphql,
         accounts,
+        maskError,
         allowedOrigins: config.allowedOrigins,
         log: log.child({ domain: 'sockets' }),
       }),

@@ -25,17 +25,25 @@ export const sqliteStatements: Statements = {
 
   async readLogLines(on, selection, limit, from) {
     const { where, values } = logLineConditions(selection)
-    const rows = await readRows<[number, number, number, number, number, string]>(
+    const lines = await readLogRows(
       on,
-      `SELECT "seq", "timestamp", "level", "source", "partial", "message" FROM "LogLine"
-       WHERE ${where} ORDER BY "seq" ${from === 'start' ? 'ASC' : 'DESC'} LIMIT ?`,
-      ['seq', 'timestamp', 'level', 'source', 'partial', 'message'],
+      `SELECT ${LOG_COLUMNS} FROM "LogLine" WHERE ${where}
+       ORDER BY "seq" ${from === 'start' ? 'ASC' : 'DESC'} LIMIT ?`,
       [...values, limit],
     )
-    const lines = rows.map(([seq, timestamp, level, source, partial, message]): LogLineRow => {
-      return { seq, timestamp, level, source, partial, message }
-    })
     return from === 'start' ? lines : lines.reverse()
+  },
+
+  readLogBatch(on, selection, limit) {
+    const { where, values } = logLineConditions(selection)
+    return readLogRows(
+      on,
+      `SELECT ${LOG_COLUMNS} FROM (
+         SELECT *, SUM(octet_length("message")) OVER (ORDER BY "seq") - octet_length("message") AS "before"
+         FROM (SELECT ${LOG_COLUMNS} FROM "LogLine" WHERE ${where} ORDER BY "seq" LIMIT ?)
+       ) WHERE "before" < ? ORDER BY "seq"`,
+      [...values, limit.lines, limit.bytes],
+    )
   },
 
   async countLogLines(on, selection) {
@@ -206,6 +214,20 @@ async function readRows<Row extends unknown[]>(
     ...values,
   )
   return JSON.parse(result?.rows ?? '[]')
+}
+
+const LOG_COLUMNS = '"seq", "timestamp", "level", "source", "partial", "message"'
+
+async function readLogRows(
+  on: Connection,
+  select: string,
+  values: (string | number)[],
+): Promise<LogLineRow[]> {
+  const columns = ['seq', 'timestamp', 'level', 'source', 'partial', 'message']
+  const rows = await readRows<[number, number, number, number, number, string]>(on, select, columns, values)
+  return rows.map(([seq, timestamp, level, source, partial, message]) => {
+    return { seq, timestamp, level, source, partial, message }
+  })
 }
 
 function logLineConditions(selection: LogLineSelection): { where: string; values: (string | number)[] } {

@@ -79,6 +79,15 @@ export interface Statements {
     limit: number,
     from: 'start' | 'end',
   ): Promise<LogLineRow[]>
+  /**
+   * The first lines of the selection, at most `limit.lines` of them, and no more once their messages have
+   * `limit.bytes` together; at least one if there is any.
+   */
+  readLogBatch(
+    on: Connection,
+    selection: LogLineSelection,
+    limit: { lines: number; bytes: number },
+  ): Promise<LogLineRow[]>
   countLogLines(on: Connection, selection: LogLineSelection): Promise<number>
   /** Inserts points; one that is there already is left out. */
   insertMetricPoints(on: Connection, streamId: number, rows: MetricPointRow[]): Promise<void>

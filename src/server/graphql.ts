@@ -1,13 +1,13 @@
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql'
-import { createYoga, maskError, type Plugin } from 'graphql-yoga'
+import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql'
+import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
 import type { Context } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
-import { isErrno } from '../storage/errno.ts'
 import { authenticate } from './authenticate.ts'
 import { renderGraphiql } from './graphiql.ts'
+import type { ErrorMask } from './mask-errors.ts'
 import { type NodeRequest, useStreamedUploads } from './uploads.ts'
 
 /** Where the API lives, on HTTP and as a WebSocket. */
@@ -17,6 +17,7 @@ export const GRAPHQL_PATH = '/graphql'
 export interface GraphqlDependencies {
   schema: GraphQLSchema
   log: Logger
+  maskError: ErrorMask
   /** The context of an operation of somebody. */
   contextOf: (principal: Principal | null) => Context
   graphiql: boolean
@@ -62,22 +63,7 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       const { services } = contextOf(null)
       return contextOf(await authenticate(services.accounts, request?.headers.get('authorization')))
     },
-    maskedErrors: {
-      maskError(error, message, isDev) {
-        const known = toClientError(error)
-        if (known) return known
-        const cause = error instanceof GraphQLError ? error.originalError : error
-        if (cause === undefined) return maskError(error, message, isDev)
-        if (isErrno(cause, 'ENOSPC', 'EDQUOT')) {
-          return new GraphQLError('The disk of the server is full.', { extensions: { code: 'UNAVAILABLE' } })
-        }
-        log.error({ err: cause }, 'an operation failed unexpectedly')
-        return new GraphQLError('Something went wrong in the server; its log says what.', {
-          path: error instanceof GraphQLError ? error.path : undefined,
-          extensions: { code: 'INTERNAL_SERVER_ERROR' },
-        })
-      },
-    },
+    maskedErrors: { maskError: deps.maskError },
     // What matters is logged by maskError; the mistakes of clients are told to them.
     logging: {
       debug: (...args) => log.debug({ args }, 'yoga'),
@@ -88,10 +74,14 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
   })
 }
 
-/** Refuses page sizes out of range and cursors from elsewhere before anything is executed. */
+/** What is wrong with page sizes and cursors of an operation, which is then not executed. */
+export function badConnectionArguments(args: ExecutionArgs): GraphQLError[] {
+  return findBadConnectionArguments(args).map((error) => toClientError(error) ?? error)
+}
+
 function useConnectionArguments(): Plugin {
   const check = (args: ExecutionArgs, stop: (result: { errors: GraphQLError[] }) => void) => {
-    const errors = findBadConnectionArguments(args).map((error) => toClientError(error) ?? error)
+    const errors = badConnectionArguments(args)
     if (errors.length > 0) stop({ errors })
   }
   return {

@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server } from 'node:http'
-import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import type { Logger } from 'pino'
 import { WebSocketServer } from 'ws'
@@ -8,6 +7,8 @@ import type { AccountService } from '../domains/accounts/service.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import { authenticate, credentialsOf } from './authenticate.ts'
 import { GRAPHQL_PATH, type GraphqlHandler } from './graphql.ts'
+import type { ErrorMask } from './mask-errors.ts'
+import { createSocketOperations } from './socket-operations.ts'
 
 /** The largest message a client may send, in bytes. */
 const MAX_FRAME_BYTES = 1024 * 1024
@@ -15,6 +16,12 @@ const MAX_FRAME_BYTES = 1024 * 1024
 const FORBIDDEN = 4403
 /** How often sockets are looked at for sessions that have ended, in ms; their streams end within 5 s. */
 const SESSION_CHECK_MS = 2000
+/**
+ * How often clients are pinged, and how long one may take to answer, in ms. A client that reads slowly answers
+ * late, behind all that is on its way to it; one that reads nothing for so long is cut, and may come back
+ * with its cursor.
+ */
+const KEEP_ALIVE_MS = 30_000
 /** How long a client may take to close its side when the server stops, in ms. */
 const CLOSE_GRACE_MS = 2000
 
@@ -23,6 +30,7 @@ export interface SocketDependencies {
   server: Server
   graphql: GraphqlHandler
   accounts: AccountService
+  maskError: ErrorMask
   /** Other origins whose pages may connect. */
   allowedOrigins: string[]
   log: Logger
@@ -37,6 +45,7 @@ export function serveSockets({
   server,
   graphql,
   accounts,
+  maskError,
   allowedOrigins,
   log,
 }: SocketDependencies): () => Promise<void> {
@@ -48,13 +57,12 @@ export function serveSockets({
       answer(mayConnect(req, allowedOrigins), 403, 'Pages of this origin may not connect'),
   })
   const principals = new WeakMap<object, Principal | null>()
-  /** The functions that belong to an operation, plugins and all. */
-  const prepared = new WeakMap<ExecutionArgs, ReturnType<GraphqlHandler['getEnveloped']>>()
+  const operations = createSocketOperations({ graphql, maskError })
 
   const { dispose } = useServer(
     {
-      execute: (args) => prepared.get(args)?.execute(args),
-      subscribe: (args) => prepared.get(args)?.subscribe(args),
+      execute: operations.execute,
+      subscribe: operations.subscribe,
       async onConnect({ connectionParams, extra }) {
         try {
           principals.set(extra.socket, await authenticate(accounts, credentialsOf(connectionParams)))
@@ -64,36 +72,12 @@ export function serveSockets({
           return false
         }
       },
-      async onSubscribe({ extra }, _id, { query, operationName, variables }) {
-        const { request } = extra
-        const enveloped = graphql.getEnveloped({
-          req: request,
-          principal: principals.get(extra.socket) ?? null,
-          params: { query, operationName, variables },
-        })
-        let document: ExecutionArgs['document']
-        try {
-          document = enveloped.parse(query)
-        } catch (error) {
-          const problem =
-            error instanceof GraphQLError ? error : new GraphQLError('The document cannot be parsed.')
-          return [withCode(problem, 'GRAPHQL_PARSE_FAILED')]
-        }
-        const errors = enveloped.validate(enveloped.schema, document)
-        if (errors.length > 0)
-          return errors.map((error: GraphQLError) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
-        const args: ExecutionArgs = {
-          schema: enveloped.schema,
-          operationName,
-          document,
-          variableValues: variables,
-          contextValue: await enveloped.contextFactory(),
-        }
-        prepared.set(args, enveloped)
-        return args
+      onSubscribe({ extra: { request, socket } }, id, payload) {
+        return operations.prepare({ id, payload, socket, request, principal: principals.get(socket) ?? null })
       },
     },
     sockets,
+    KEEP_ALIVE_MS,
   )
   sockets.on('connection', (socket) => {
     // In place of graphql-ws's own listener, which writes to the console. ws itself closes the socket.
@@ -119,12 +103,6 @@ export function serveSockets({
     await dispose()
     clearTimeout(cut)
   }
-}
-
-/** The error with the code that HTTP gives it too. */
-function withCode(error: GraphQLError, code: string): GraphQLError {
-  const { message, nodes, source, positions, extensions } = error
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } })
 }
 
 /** Browsers name the origin of the page that connects; programs name none, and need none. */

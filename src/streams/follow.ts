@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Signals } from './signals.ts'
 
 /** What a read of a stream found. */
@@ -7,7 +6,9 @@ export interface StreamRead<Item, Position> {
   item: Item | null
   /** Where the next read starts. */
   position: Position
-  /** True when nothing can follow any more. */
+  /** True when there is, or may be, more to read at once. */
+  more: boolean
+  /** True when nothing can follow any more behind what is stored. */
   ended: boolean
 }
 
@@ -19,11 +20,11 @@ export interface FollowOptions<Item, Position> {
   from: Position
   /** Called with the id that a notification names. */
   onSignal?: (id: string) => void
+  /** Must let other work have its turn before it answers, so that a long replay never starves the server. */
   read(position: Position): Promise<StreamRead<Item, Position>>
+  /** Called once, when nothing is read any more. */
+  onFinish?: () => void
 }
-
-/** The shortest time between two deliveries while live, in ms: a busy stream sends fewer, larger messages. */
-const PACE_MS = 20
 
 /**
  * Delivers what a stream holds after a position, then what is added, until it has ended or `return` is
@@ -34,8 +35,8 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
   let position = options.from
   let finished = false
   let woken = true
+  let ended = false
   let wake: () => void = () => undefined
-  let nextRead = 0
 
   const stopListening = options.signals.listen(options.topic, (id) => {
     if (id !== undefined) options.onSignal?.(id)
@@ -43,32 +44,30 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
     wake()
   })
   const finish = () => {
+    if (finished) return
     finished = true
     stopListening()
+    options.onFinish?.()
     wake()
   }
 
   async function pull(): Promise<IteratorResult<Item>> {
     while (!finished) {
-      if (!woken) {
+      if (ended) {
+        finish()
+      } else if (woken) {
+        woken = false
+        const read = await options.read(position)
+        if (finished) break
+        position = read.position
+        if (read.more) woken = true
+        else ended = read.ended
+        if (read.item !== null) return { done: false, value: read.item }
+      } else {
         await new Promise<void>((resolve) => {
           wake = resolve
         })
-        continue
       }
-      // At least one turn of the event loop, so that a long replay never starves the rest of the server.
-      await sleep(Math.max(0, nextRead - Date.now()))
-      woken = false
-      if (finished) break
-      const read = await options.read(position)
-      nextRead = Date.now() + PACE_MS
-      position = read.position
-      if (read.item !== null) {
-        // There may be more than one read returns.
-        woken = true
-        return { done: false, value: read.item }
-      }
-      if (read.ended) finish()
     }
     return { done: true, value: undefined }
   }

@@ -4,6 +4,7 @@ import { NotFoundError } from '../../errors.ts'
 import { decodeCursor, encodeCursor } from '../../streams/cursor.ts'
 import { follow } from '../../streams/follow.ts'
 import { type LogFilter, type LogLine, selectLogLines, toLogLine } from '../../streams/log-lines.ts'
+import { createSharedReads, type SharedStream } from '../../streams/shared-reads.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { byRef } from '../projects/service.ts'
@@ -23,8 +24,19 @@ export interface MetricBatch {
   cursor: string
 }
 
+/** Which run a message of `runUpdated` is about. */
+export interface RunUpdate {
+  runId: string
+}
+
 /** The most lines or points in one message. */
 const BATCH_SIZE = 1000
+/** No line is added to a message whose lines have this many bytes already: a slow reader holds one message. */
+const BATCH_BYTES = 128 * 1024
+/** How much of the logs, and of the metrics, that were read last is kept for other watchers, in bytes. */
+const KEPT_BYTES = 16 * 1024 * 1024
+/** About what a line or point takes in memory besides its text, in bytes. */
+const ROW_BYTES = 300
 
 /** A change of any of these is a change that watchers are told of. */
 const WATCHED_FIELDS = {
@@ -42,9 +54,15 @@ const WATCHED_FIELDS = {
 
 export type RunWatcher = ReturnType<typeof createRunWatcher>
 
-/** What can be watched of runs while they go on. */
+/**
+ * What can be watched of runs while they go on. Whoever watches the same, with the same filter, gets the
+ * same objects from one read.
+ */
 export function createRunWatcher({ database, signals }: { database: Database; signals: Signals }) {
   const { prisma, sql } = database
+  const logReads = createSharedReads<LogBatch, number>({ signals, keptBytes: KEPT_BYTES })
+  const metricReads = createSharedReads<MetricBatch, number>({ signals, keptBytes: KEPT_BYTES })
+  const stateReads = createSharedReads<RunUpdate, string>({ signals })
 
   return {
     /**
@@ -58,14 +76,19 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       options: { runId: string; after?: string | null; filter?: LogFilter | null },
     ): Promise<AsyncIterableIterator<LogBatch>> {
       requireUser(principal)
-      const { logStreamId: streamId } = await findRun(options.runId)
+      const { runId } = options
+      const { logStreamId: streamId } = await findRun(runId)
       const selection = selectLogLines(streamId, options.filter)
-      return followRows({
-        ...options,
+      const log = rowsOf({
+        runId,
         streamId,
-        read: (after) => sql.readLogLines(prisma, { ...selection, after }, BATCH_SIZE, 'start'),
+        selection,
+        read: (after) =>
+          sql.readLogBatch(prisma, { ...selection, after }, { lines: BATCH_SIZE, bytes: BATCH_BYTES }),
         deliver: (rows, cursor): LogBatch => ({ lines: rows.map((row) => toLogLine(streamId, row)), cursor }),
+        textOf: (row) => row.message,
       })
+      return logReads.follow(log, positionOf(options.after, streamId))
     },
 
     /** A run's metric points after a cursor, in the order they arrived, then live; ends as `logs` does. */
@@ -74,71 +97,84 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       options: { runId: string; after?: string | null; keys?: string[] | null },
     ): Promise<AsyncIterableIterator<MetricBatch>> {
       requireUser(principal)
-      const { metricStreamId: streamId } = await findRun(options.runId)
+      const { runId } = options
+      const { metricStreamId: streamId } = await findRun(runId)
       const keys = options.keys ?? undefined
-      return followRows({
-        ...options,
+      const points = rowsOf({
+        runId,
         streamId,
+        selection: { keys },
         read: (after) => sql.readMetricPoints(prisma, { streamId, after, keys }, BATCH_SIZE),
         deliver: (rows, cursor): MetricBatch => ({ points: rows.map(toDeliveredPoint), cursor }),
+        textOf: (row) => row.key,
       })
+      return metricReads.follow(points, positionOf(options.after, streamId))
     },
 
     /**
-     * Ids of runs: at once of the one named (or those of the project that are active), then of each that
+     * Which runs to look at: at once the one named (or those of the project that are active), then each that
      * changes. A slow reader gets a run that changed many times once. Ends when the run named is over, or the
      * project deleted.
      */
     async updates(
       principal: Principal,
       options: { runId?: string | null; project?: string | null },
-    ): Promise<AsyncIterableIterator<{ runId: string }>> {
+    ): Promise<AsyncIterableIterator<RunUpdate>> {
       requireUser(principal)
-      return options.runId ? updatesOfOne(options.runId) : updatesOfMany(options.project ?? null)
+      if (!options.runId) return updatesOfMany(options.project ?? null)
+      await findRun(options.runId)
+      return stateReads.follow(stateOf(options.runId), NOTHING_SEEN)
     },
   }
 
-  /** Follows the rows of one of a run's streams in batches, until the run is over or deleted. */
-  function followRows<Row extends { seq: number }, Batch>(options: {
+  /** The rows of one of a run's streams in batches, until the run is over or deleted. */
+  function rowsOf<Row extends { seq: number }, Batch>(options: {
     runId: string
     streamId: number
-    after?: string | null
+    selection: object
     read: (after: number) => Promise<Row[]>
     deliver: (rows: Row[], cursor: string) => Batch
-  }): AsyncIterableIterator<Batch> {
-    const { runId, streamId } = options
-    return follow<Batch, number>({
-      signals,
+    textOf: (row: Row) => string
+  }): SharedStream<Batch, number> {
+    const { runId, streamId, selection, textOf } = options
+    return {
+      key: `${streamId} ${JSON.stringify(selection)}`,
       topic: runTopics.stream(streamId),
-      from: options.after ? decodeCursor(options.after, streamId) : 0,
       async read(after) {
         const { over, lastSeq } = await progressOf(runId, streamId)
         const rows = await options.read(after)
-        // Everything up to lastSeq was looked at, unless the batch is full and more may match.
-        const full = rows.length === BATCH_SIZE
-        const position = Math.max(after, rows.at(-1)?.seq ?? 0, full ? 0 : lastSeq)
-        const item = rows.length > 0 ? options.deliver(rows, encodeCursor(streamId, position)) : null
-        return { item, position, ended: over }
+        const last = rows.at(-1)
+        // Where nothing matches, everything up to lastSeq was looked at.
+        const position = last?.seq ?? Math.max(after, lastSeq)
+        return {
+          item: last ? options.deliver(rows, encodeCursor(streamId, position)) : null,
+          position,
+          more: position < lastSeq,
+          ended: over,
+          bytes: rows.reduce((sum, row) => sum + textOf(row).length + ROW_BYTES, 0),
+        }
       },
-    })
+    }
   }
 
-  async function updatesOfOne(runId: string) {
-    await findRun(runId)
-    return follow<{ runId: string }, string>({
-      signals,
+  /** What watchers see of a run; a position is what they saw last. */
+  function stateOf(runId: string): SharedStream<RunUpdate, string> {
+    return {
+      key: runId,
       topic: runTopics.changed(runId),
-      from: '',
       async read(seen) {
-        const run = await prisma.run.findUnique({
-          where: { id: runId },
-          select: WATCHED_FIELDS,
-        })
+        const run = await prisma.run.findUnique({ where: { id: runId }, select: WATCHED_FIELDS })
         const state = JSON.stringify(run)
         const ended = !run || isFinal(run.status)
-        return { item: run && state !== seen ? { runId } : null, position: state, ended }
+        return {
+          item: run && state !== seen ? { runId } : null,
+          position: state,
+          more: false,
+          ended,
+          bytes: 0,
+        }
       },
-    })
+    }
   }
 
   async function updatesOfMany(project: string | null) {
@@ -148,7 +184,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     // Holds each run once however often it changes, so a slow reader costs no more than there are runs.
     const pending = new Set<string>()
     let hasActive = false
-    return follow<{ runId: string }, null>({
+    return follow<RunUpdate, null>({
       signals,
       topic: found ? runTopics.inProject(found.id) : runTopics.any,
       from: null,
@@ -166,11 +202,11 @@ export function createRunWatcher({ database, signals }: { database: Database; si
         }
         for (const runId of pending) {
           pending.delete(runId)
-          const exists = await prisma.run.count({ where: { id: runId } })
-          if (exists > 0) return { item: { runId }, position: null, ended: false }
+          const { item } = await stateReads.read(stateOf(runId), NOTHING_SEEN)
+          if (item) return { item, position: null, more: true, ended: false }
         }
         const isDeleted = found !== null && (await prisma.project.count({ where: { id: found.id } })) === 0
-        return { item: null, position: null, ended: isDeleted }
+        return { item: null, position: null, more: false, ended: isDeleted }
       },
     })
   }
@@ -189,6 +225,13 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ])
     return { over: !run || isFinal(run.status), lastSeq: stream?.lastSeq ?? 0 }
   }
+}
+
+/** The position of somebody who has seen no state of a run. */
+const NOTHING_SEEN = ''
+
+function positionOf(after: string | null | undefined, streamId: number): number {
+  return after == null ? 0 : decodeCursor(after, streamId)
 }
 
 function toDeliveredPoint({ key, step, timestamp, value, nonFinite }: KeyedPointRow): DeliveredPoint {
