@@ -4,6 +4,7 @@ export interface BenchCase {
   name: string
   /** What is measured and against what, in a sentence. */
   description: string
+  /** Measures; everything it makes it takes away again. Runs in a process of its own. */
   run(options: BenchOptions): Promise<Measurement[]>
 }
 
@@ -22,5 +23,8 @@ export interface Measurement {
   /** What it is compared with, and how much that was; null where there is nothing to compare with. */
   limit: { what: string; measured: string } | null
   /** Measured by limit, and what was promised for it. */
-  ratio?: { value: number; goal?: { atLeast: number } | { atMost: number } }
+  ratio?: { value: number; goal?: Goal }
 }
+
+/** Where a ratio must lie. */
+export type Goal = { atLeast: number } | { atMost: number }

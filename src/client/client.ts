@@ -87,6 +87,8 @@ export function createClient(url: string): ApiClient {
     watch,
 
     async signIn(username, password) {
+      // A token that has expired must not stand in the way of a new one.
+      client.useToken(null)
       const { login } = await client.send(LoginDocument, { input: { username, password } })
       if (login.__typename !== 'Session') throw new Error(`Cannot sign in: ${login.message}`)
       client.useToken(login.accessToken)

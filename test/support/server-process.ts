@@ -16,6 +16,8 @@ export interface ServerProcess {
   dataDir: string
   /** Where it listens now; another port after each start. */
   url: string
+  /** The process that serves now. */
+  pid(): number
   /** Starts it on the data that is there; resolves when it listens. */
   start(): Promise<void>
   /** Sends the signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
@@ -34,6 +36,10 @@ export async function startServerProcess(settings: Record<string, string> = {}):
     api,
     dataDir,
     url: '',
+    pid() {
+      if (child?.pid === undefined) throw new Error('The server does not run.')
+      return child.pid
+    },
     async start() {
       child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
         env: {
