@@ -35,8 +35,8 @@ export function createSocketOperations({
   const prepared = new WeakMap<ExecutionArgs, SocketRequest & Pick<Enveloped, 'execute'>>()
   type Enveloped = ReturnType<GraphqlHandler['getEnveloped']>
 
-  function writerFor(socket: WebSocket): SocketWriter {
-    const writer = writers.get(socket) ?? createSocketWriter(socket)
+  function writerFor({ socket, request }: SocketRequest): SocketWriter {
+    const writer = writers.get(socket) ?? createSocketWriter(socket, request.socket)
     writers.set(socket, writer)
     return writer
   }
@@ -82,13 +82,14 @@ export function createSocketOperations({
 
     /** Sends the results of a subscription to its client until it is over, or says why there are none. */
     async subscribe(args: ExecutionArgs) {
-      const { id, payload, socket, principal } = requestOf(args)
+      const request = requestOf(args)
       const refused = badConnectionArguments(args)
       if (refused.length > 0) return { errors: refused }
       const source = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in source)) return { errors: source.errors?.map(maskError) ?? [] }
+      const { id, payload, principal } = request
       const operation = shared.join({ query: payload.query, args, principal })
-      return deliver({ id, source, operation, writer: writerFor(socket), maskError })
+      return deliver({ id, source, operation, writer: writerFor(request), maskError })
     },
   }
 }
