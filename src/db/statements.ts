@@ -48,7 +48,7 @@ export interface KeyedPointRow {
   timestamp: number
 }
 
-/** The newest of the points that one insert added to a series, and how many it added. */
+/** The newest of the points that were added to a series, and how many they are. */
 export interface SeriesGrowth {
   seriesId: number
   count: number
@@ -56,17 +56,42 @@ export interface SeriesGrowth {
   value: number
   nonFinite: number
   timestamp: number
+  /** Whether that point is now the latest of the series. */
+  isLast: boolean
 }
 
-/** What a range of steps of a series comes to. `min`, `max` and `mean` are of the finite values, null without any. */
-export interface BucketRow {
+/** What the points of a range of steps come to. The values are of the finite ones, null without any. */
+export interface PointSummary {
   firstStep: number
   lastStep: number
   min: number | null
   max: number | null
   mean: number | null
+  /** Of lastStep; of several there, the last to arrive. */
+  lastValue: number | null
   count: number
   nonFiniteCount: number
+}
+
+/** A row of MetricRollUp. */
+export interface RollUpRow extends PointSummary {
+  seriesId: number
+  level: number
+  range: number
+}
+
+/** A piece of a series: the points themselves, or what they come to in the ranges of a level. */
+export type SeriesSegment =
+  | { level: null; firstStep: number; lastStep: number }
+  | { level: number; firstRange: number; lastRange: number }
+
+/** What to read of a series: its `segments`, which do not overlap, in buckets of `width` steps from `origin` on. */
+export interface BucketSelection {
+  segments: SeriesSegment[]
+  origin: number
+  width: number
+  /** The finest level that the series is rolled up at; null without. */
+  rollUpLevel: number | null
 }
 
 /** The statements that Prisma cannot express or not fast enough; one implementation per database. */
@@ -89,11 +114,17 @@ export interface Statements {
     limit: { lines: number; bytes: number },
   ): Promise<LogLineRow[]>
   countLogLines(on: Connection, selection: LogLineSelection): Promise<number>
-  /** Inserts points; one that is there already is left out. */
-  insertMetricPoints(on: Connection, streamId: number, rows: MetricPointRow[]): Promise<void>
-  /** What the points after `seq` of a stream did to their series. */
-  readSeriesGrowth(on: Connection, streamId: number, seq: number): Promise<SeriesGrowth[]>
-  growSeries(on: Connection, rows: (SeriesGrowth & { isLast: boolean })[]): Promise<void>
+  /** Inserts points, and returns how many: one that is there already is left out. */
+  insertMetricPoints(on: Connection, streamId: number, rows: MetricPointRow[]): Promise<number>
+  /** The numbers, from `seq` on, that points of a stream have. */
+  readPointNumbers(on: Connection, streamId: number, seq: number): Promise<number[]>
+  growSeries(on: Connection, rows: SeriesGrowth[]): Promise<void>
+  /** Adds points that arrived just now to what is rolled up already. */
+  addToRollUps(on: Connection, rows: RollUpRow[]): Promise<void>
+  /** Rolls the points of a series up at a level that it has no rows of, by way of the level below if `from` is one. */
+  buildRollUps(on: Connection, seriesId: number, level: number, from: number | null): Promise<void>
+  /** In how many ranges of a level a series has points. */
+  countRanges(on: Connection, seriesId: number, level: number): Promise<number>
   readMetricPoints(
     on: Connection,
     selection: { streamId: number; after: number; keys?: string[] | undefined },
@@ -105,13 +136,7 @@ export interface Statements {
     seriesId: number,
     minStep: number,
     maxStep: number,
-  ): Promise<{ first: number; last: number; count: number } | null>
-  /** The points from `first` to `last` in buckets of `width` steps, counted from `first`; empty ones are left out. */
-  readBuckets(
-    on: Connection,
-    seriesId: number,
-    range: { first: number; last: number; width: number },
-  ): Promise<BucketRow[]>
-  /** For each of the steps, the finite value that arrived last. */
-  readLastValues(on: Connection, seriesId: number, steps: number[]): Promise<Map<number, number>>
+  ): Promise<{ first: number; last: number } | null>
+  /** Buckets of a series, by step; empty ones are left out. */
+  readBuckets(on: Connection, seriesId: number, selection: BucketSelection): Promise<PointSummary[]>
 }

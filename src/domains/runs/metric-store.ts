@@ -1,6 +1,8 @@
 import type { Database, Transaction } from '../../db/database.ts'
-import type { BucketRow } from '../../db/statements.ts'
+import type { MetricPointRow, SeriesGrowth } from '../../db/statements.ts'
+import type { MetricSeries as StoredSeries } from '../../generated/prisma/client.ts'
 import { takeNumbers } from '../../streams/log-lines.ts'
+import { type GrownSeries, keepRollUps } from './metric-roll-ups.ts'
 
 /** How a value that is not a finite number is kept: as its position here. */
 export const NON_FINITE = [null, 'NAN', 'INFINITY', 'NEGATIVE_INFINITY'] as const
@@ -20,25 +22,6 @@ export interface StoredValue {
   nonFinite: NonFinite | null
 }
 
-/** Steps that go together in a chart. `min`, `max`, `mean` and `last` are of the finite values, 0 without any. */
-export interface MetricBucket {
-  step: number
-  lastStep: number
-  min: number
-  max: number
-  mean: number
-  last: number
-  count: number
-  nonFiniteCount: number
-}
-
-/** What a run measured under one key. */
-export interface MetricSeries {
-  key: string
-  pointCount: number
-  buckets: MetricBucket[]
-}
-
 /** The parts of a run that its metrics hang on. */
 interface RunOfMetrics {
   id: string
@@ -49,34 +32,50 @@ interface RunOfMetrics {
  * Stores points and keeps the latest value of each key: the one of the highest step, the last to arrive
  * among equals. A point that is there already (same key, step and value) is left out, so that a report
  * can safely be sent again.
+ *
+ * @returns how many were stored
  */
 export async function appendMetrics(
   database: Database,
   tx: Transaction,
   run: RunOfMetrics,
   points: MetricPoint[],
-): Promise<void> {
-  if (points.length === 0) return
+): Promise<number> {
+  if (points.length === 0) return 0
   const series = await seriesOf(tx, run.id, points)
   const first = await takeNumbers(tx, run.metricStreamId, points.length)
-  await database.sql.insertMetricPoints(
-    tx,
-    run.metricStreamId,
-    points.map((point, index) => ({
+  const rows = points.map((point, index): MetricPointRow => {
+    return {
       seriesId: idOf(series, point.key),
       step: point.step,
       ...toColumns(point.value),
       seq: first + index,
       timestamp: point.timestamp.getTime(),
-    })),
-  )
-  const growth = await database.sql.readSeriesGrowth(tx, run.metricStreamId, first - 1)
-  if (growth.length === 0) return
-  const lastSteps = new Map([...series.values()].map(({ id, lastStep }) => [id, lastStep]))
-  await database.sql.growSeries(
-    tx,
-    growth.map((row) => ({ ...row, isLast: row.step >= (lastSteps.get(row.seriesId) ?? row.step) })),
-  )
+    }
+  })
+  const stored = await database.sql.insertMetricPoints(tx, run.metricStreamId, rows)
+  const added = stored === rows.length ? rows : await onlyStored(database, tx, run.metricStreamId, rows)
+  const addedOf = Map.groupBy(added, (row) => row.seriesId)
+  const grown = [...series.values()].flatMap((one) => {
+    const rows = addedOf.get(one.id)
+    return rows ? [{ ...one, added: rows }] : []
+  })
+  if (grown.length === 0) return 0
+  await database.sql.growSeries(tx, grown.map(growthOf))
+  await keepRollUps(database, tx, grown)
+  return added.length
+}
+
+/** Those of the rows of an insert that were not there before. */
+async function onlyStored(database: Database, tx: Transaction, streamId: number, rows: MetricPointRow[]) {
+  const stored = new Set(await database.sql.readPointNumbers(tx, streamId, rows[0]?.seq ?? 0))
+  return rows.filter((row) => stored.has(row.seq))
+}
+
+function growthOf({ id, lastStep, added }: GrownSeries & { lastStep: number }): SeriesGrowth {
+  const last = added.reduce((last, row) => (row.step >= last.step ? row : last))
+  const { step, value, nonFinite, timestamp } = last
+  return { seriesId: id, count: added.length, step, value, nonFinite, timestamp, isLast: step >= lastStep }
 }
 
 /** A stored value for clients; infinities come as the largest numbers there are, NaN as 0. */
@@ -110,50 +109,8 @@ export function latestOf(series: {
   }
 }
 
-/** Reads series of a run in at most `maxPoints` buckets of equally many steps, each with its extremes. */
-export async function readSeries(
-  database: Database,
-  runId: string,
-  options: { keys?: string[] | null; maxPoints: number; minStep: number; maxStep: number },
-): Promise<MetricSeries[]> {
-  const all = await database.prisma.metricSeries.findMany({
-    where: { runId, ...(options.keys && { key: { in: options.keys } }) },
-    orderBy: { key: 'asc' },
-  })
-  const result: MetricSeries[] = []
-  for (const { id, key } of all) {
-    const range = await database.sql.readStepRange(database.prisma, id, options.minStep, options.maxStep)
-    if (!range) {
-      result.push({ key, pointCount: 0, buckets: [] })
-      continue
-    }
-    const width = Math.ceil((range.last - range.first + 1) / options.maxPoints)
-    const rows = await database.sql.readBuckets(database.prisma, id, { ...range, width })
-    const lastValues = await database.sql.readLastValues(
-      database.prisma,
-      id,
-      rows.map((row) => row.lastStep),
-    )
-    result.push({ key, pointCount: range.count, buckets: rows.map((row) => toBucket(row, lastValues)) })
-  }
-  return result
-}
-
-function toBucket(row: BucketRow, lastValues: Map<number, number>): MetricBucket {
-  const mean = row.mean ?? 0
-  return {
-    step: row.firstStep,
-    lastStep: row.lastStep,
-    min: row.min ?? 0,
-    max: row.max ?? 0,
-    mean,
-    last: lastValues.get(row.lastStep) ?? mean,
-    count: row.count,
-    nonFiniteCount: row.nonFiniteCount,
-  }
-}
-
-type SeriesByKey = Map<string, { id: number; lastStep: number }>
+/** The series of a run as they are before points are added. */
+type SeriesByKey = Map<string, Pick<StoredSeries, 'id' | 'pointCount' | 'lastStep' | 'rollUpLevel'>>
 
 async function seriesOf(tx: Transaction, runId: string, points: MetricPoint[]): Promise<SeriesByKey> {
   const firstOfKey = new Map<string, MetricPoint>()
@@ -162,7 +119,7 @@ async function seriesOf(tx: Transaction, runId: string, points: MetricPoint[]): 
   const read = () =>
     tx.metricSeries.findMany({
       where: { runId, key: { in: keys } },
-      select: { id: true, key: true, lastStep: true },
+      select: { id: true, key: true, pointCount: true, lastStep: true, rollUpLevel: true },
     })
 
   const existing = await read()

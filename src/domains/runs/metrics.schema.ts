@@ -1,8 +1,10 @@
 import { builder } from '../../graphql/builder.ts'
-import type { DeliveredPoint, MetricBucket, MetricSeries, NonFinite } from './metric-store.ts'
+import type { MetricBucket, MetricSeries } from './metric-series.ts'
+import type { DeliveredPoint, NonFinite } from './metric-store.ts'
 import type { MetricBatch } from './watch.ts'
 
-const NonFiniteEnum = builder.enumType('NonFinite', {
+/** What a value is that is no finite number. */
+export const NonFiniteEnum = builder.enumType('NonFinite', {
   description: 'What a value is that is not a number GraphQL could carry.',
   values: {
     NAN: { description: 'Not a number, as a training that diverges reports it.' },
@@ -51,7 +53,8 @@ const MetricBucketType = builder.objectRef<MetricBucket>('MetricBucket').impleme
 
 /** A series. */
 export const MetricSeriesType = builder.objectRef<MetricSeries>('MetricSeries').implement({
-  description: 'What a run measured under one key, in buckets of equally many steps.',
+  description:
+    'What a run measured under one key, in buckets of equally many steps: the range from the first to the last point asked for, divided by maxPoints and rounded up. So that a series of any length is quick to read, wide buckets of a series of 10,000 points or more are rounded up further, to a multiple of a power of four that is at most half as wide, and begin at multiples of that power. Each bucket says exactly what the points in it come to, whatever the order they arrived in.',
   fields: (t) => ({
     key: t.exposeString('key', { description: 'What was measured.' }),
     pointCount: t.exposeInt('pointCount', {

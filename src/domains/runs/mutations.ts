@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
 import { LogLevelEnum, LogSourceEnum } from './logs.schema.ts'
+import { NonFiniteEnum } from './metrics.schema.ts'
 import { RunType } from './schema.ts'
 
 const StartRunInput = builder.inputType('StartRunInput', {
@@ -65,6 +66,11 @@ const MetricColumnsInput = builder.inputType('MetricColumnsInput', {
     }),
     steps: t.intList({ required: true, description: 'The step of each point.' }),
     values: t.floatList({ required: true, description: 'The value of each point; as many as steps.' }),
+    nonFinite: t.field({
+      type: t.listRef(NonFiniteEnum, { required: false }),
+      description:
+        'For values that are NaN or infinite, which JSON cannot say: what each value is, null for those that are as values has them. As many as steps; what values has in such a place counts for nothing, so send 0.',
+    }),
     timestamps: t.field({
       type: ['DateTime'],
       description: 'When each was measured; the time of the request unless given. As many as steps.',
@@ -133,7 +139,7 @@ builder.mutationFields((t) => ({
   logMetrics: t.prismaField({
     type: RunType,
     description:
-      'Stores metric points of a run that is not over. The same point (key, step and value) twice is stored once, so a request can be sent again. The token of the run itself may do this too.',
+      'Stores metric points of a run that is not over: all of a call, or none. The same point (key, step and value) twice is stored once, with the timestamp it had first, so a call that is sent again changes nothing. The token of the run itself may do this too.',
     skipTypeScopes: true,
     authScopes: { reporter: true },
     errors: resultUnion('LogMetricsResult', 'The run, or why nothing was stored.'),

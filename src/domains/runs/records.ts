@@ -1,7 +1,8 @@
 import type { Database } from '../../db/database.ts'
 import { ValidationError } from '../../errors.ts'
 import { type LogPage, type LogPageArgs, readLogPage } from '../../streams/log-pages.ts'
-import { MAX_STEP, type MetricSeries, MIN_STEP, readSeries } from './metric-store.ts'
+import { type MetricSeries, readSeries } from './metric-series.ts'
+import { MAX_STEP, MIN_STEP } from './metric-store.ts'
 
 /** The most buckets of a series that one request gets. */
 export const MAX_BUCKETS = 10_000

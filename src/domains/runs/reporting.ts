@@ -7,7 +7,14 @@ import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter } from '../accounts/principal.ts'
 import { parseInput } from '../input.ts'
 import { runTopics } from './lifecycle.ts'
-import { appendMetrics, MAX_STEP, type MetricPoint, MIN_STEP } from './metric-store.ts'
+import {
+  appendMetrics,
+  MAX_STEP,
+  type MetricPoint,
+  MIN_STEP,
+  NON_FINITE,
+  type NonFinite,
+} from './metric-store.ts'
 import { isFinal } from './status.ts'
 
 /** The most points that one call may carry. */
@@ -29,29 +36,19 @@ export function createReportingService(deps: { database: Database; signals: Sign
       const { runId, series } = parseInput(LogMetricsInput, input)
       requireReporter(principal, runId)
       const receivedAt = now()
-      const points = series.flatMap(({ key, steps, values, timestamps }) =>
-        steps.map((step, index): MetricPoint => {
-          return {
-            key,
-            step,
-            value: values[index] ?? Number.NaN,
-            timestamp: timestamps?.[index] ?? receivedAt,
-          }
-        }),
-      )
-      const last = Math.max(...points.map((point) => point.step))
-      const run = await database.transaction(async (tx) => {
-        const found = await findOpenRun(tx, runId)
-        await appendMetrics(database, tx, found, points)
-        await tx.run.updateMany({
-          where: { id: runId, OR: [{ step: null }, { step: { lt: last } }] },
-          data: { step: last },
-        })
-        await tx.run.update({ where: { id: runId }, data: { updatedAt: receivedAt } })
-        return found
+      const points = series.flatMap((columns) => toPoints(columns, receivedAt))
+      const last = points.reduce((last, { step }) => Math.max(last, step), MIN_STEP)
+      const { run, added } = await database.transaction(async (tx) => {
+        const run = await findOpenRun(tx, runId)
+        const added = await appendMetrics(database, tx, run, points)
+        const step = run.step === null ? last : Math.max(run.step, last)
+        if (added > 0) await tx.run.update({ where: { id: runId }, data: { step, updatedAt: receivedAt } })
+        return { run, added }
       })
-      signals.notify(runTopics.stream(run.metricStreamId))
-      announceRun(signals, run)
+      if (added > 0) {
+        signals.notify(runTopics.stream(run.metricStreamId))
+        announceRun(signals, run)
+      }
       return database.prisma.run.findUniqueOrThrow({ ...query, where: { id: run.id } })
     },
 
@@ -101,37 +98,65 @@ const MetricKey = z
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'Must not contain control characters.')
   .refine((key) => key.isWellFormed(), 'Must be well-formed text.')
 
+/** Checked as a whole: a schema for each of 10,000 numbers takes longer than all else that is done with them. */
+const column = <Item>(isItem: (item: unknown) => item is Item, message: string) =>
+  z.custom<Item[]>((items) => Array.isArray(items) && items.every(isItem), message)
+
+const MetricColumns = z
+  .object({
+    key: MetricKey,
+    steps: column(isStep, `Must be whole numbers from ${MIN_STEP} to ${MAX_STEP}.`).refine(
+      (steps) => steps.length > 0,
+      'Must have at least one step.',
+    ),
+    values: column((value) => typeof value === 'number', 'Must be numbers.'),
+    nonFinite: column(isNonFinite, `Must be null or one of ${NON_FINITE.join(', ')}.`).nullish(),
+    timestamps: column(isTime, 'Must be times.').nullish(),
+  })
+  .superRefine((columns, context) => {
+    for (const name of ['values', 'nonFinite', 'timestamps'] as const) {
+      if ((columns[name]?.length ?? columns.steps.length) === columns.steps.length) continue
+      context.addIssue({ code: 'custom', path: [name], message: 'Must be as many as steps.' })
+    }
+  })
+
 const LogMetricsInput = z.object({
   runId: z.string(),
   series: z
-    .array(
-      z
-        .object({
-          key: MetricKey,
-          steps: z.array(z.int().min(MIN_STEP).max(MAX_STEP)).min(1, 'Must have at least one step.'),
-          values: z.array(
-            z
-              .number()
-              .or(z.nan())
-              .or(z.literal([Infinity, -Infinity])),
-          ),
-          timestamps: z.array(z.date()).nullish(),
-        })
-        .refine(({ steps, values }) => steps.length === values.length, {
-          path: ['values'],
-          message: 'Must be as many as steps.',
-        })
-        .refine(({ steps, timestamps }) => !timestamps || timestamps.length === steps.length, {
-          path: ['timestamps'],
-          message: 'Must be as many as steps.',
-        }),
-    )
+    .array(MetricColumns)
     .min(1, 'Must have at least one series.')
     .refine(
       (series) => series.reduce((sum, { steps }) => sum + steps.length, 0) <= MAX_POINTS,
       `Must have at most ${MAX_POINTS} points in one call.`,
     ),
 })
+
+function toPoints(columns: z.output<typeof MetricColumns>, receivedAt: Date): MetricPoint[] {
+  const { key, steps, values, nonFinite, timestamps } = columns
+  return steps.map((step, index): MetricPoint => {
+    const name = nonFinite?.[index]
+    const value = name ? NUMBER_OF[name] : (values[index] ?? Number.NaN)
+    return { key, step, value, timestamp: timestamps?.[index] ?? receivedAt }
+  })
+}
+
+const NUMBER_OF: Record<NonFinite, number> = {
+  NAN: Number.NaN,
+  INFINITY: Number.POSITIVE_INFINITY,
+  NEGATIVE_INFINITY: Number.NEGATIVE_INFINITY,
+}
+
+function isStep(item: unknown): item is number {
+  return Number.isInteger(item) && Number(item) >= MIN_STEP && Number(item) <= MAX_STEP
+}
+
+function isNonFinite(item: unknown): item is NonFinite | null {
+  return NON_FINITE.some((name) => name === item)
+}
+
+function isTime(item: unknown): item is Date {
+  return item instanceof Date && !Number.isNaN(item.getTime())
+}
 
 const AppendRunLogsInput = z.object({
   runId: z.string(),

@@ -69,6 +69,63 @@ describe('logMetrics', () => {
     expect((await given.state(id)).step).toBe(31)
   })
 
+  test('changes nothing when a call is sent again, whatever its timestamps', async () => {
+    const id = await given.run({ project })
+    const look = () =>
+      app.api.send(
+        'query ($id: ID!) { run(id: $id) { step updatedAt metrics { key step value nonFinite timestamp } } }',
+        { id },
+      )
+    const columns = {
+      key: 'loss',
+      steps: [3, 1, 3],
+      values: [1, 2, 0],
+      nonFinite: [null, null, 'NAN'] as const,
+    }
+    const timestamps = Array(3).fill('2024-02-29T12:00:00.000Z')
+    await report(id, { ...columns, nonFinite: [...columns.nonFinite], timestamps })
+    const before = await look()
+    expect(await report(id, { ...columns, nonFinite: [...columns.nonFinite] })).toMatchObject({
+      __typename: 'Run',
+      step: 3,
+    })
+    expect(await look()).toEqual(before)
+    const [loss] = await seriesOf({ id })
+    expect(loss).toMatchObject({ pointCount: 3, buckets: [{ step: 1 }, { step: 3, count: 2, last: 1 }] })
+  })
+
+  test('keeps NaN and infinities, and shows each as what it is', async () => {
+    const id = await given.run({ project })
+    const reported = await report(
+      id,
+      { key: 'nan', steps: [1, 2], values: [0.5, 0], nonFinite: [null, 'NAN'] },
+      { key: 'over', steps: [1], values: [0], nonFinite: ['INFINITY'] },
+      { key: 'under', steps: [1], values: [7], nonFinite: ['NEGATIVE_INFINITY'] },
+    )
+    expect(reported).toMatchObject({
+      metrics: [
+        { key: 'nan', step: 2, value: 0, nonFinite: 'NAN' },
+        { key: 'over', value: Number.MAX_VALUE, nonFinite: 'INFINITY' },
+        { key: 'under', value: -Number.MAX_VALUE, nonFinite: 'NEGATIVE_INFINITY' },
+      ],
+    })
+    const [nan, over] = await seriesOf({ id, maxPoints: 1 })
+    expect(nan?.buckets).toMatchObject([
+      { step: 1, lastStep: 2, min: 0.5, max: 0.5, mean: 0.5, last: 0.5, count: 2, nonFiniteCount: 1 },
+    ])
+    expect(over?.buckets).toMatchObject([{ min: 0, max: 0, last: 0, count: 1, nonFiniteCount: 1 }])
+  })
+
+  test.each([null, 'NaN', Number.NaN])('refuses %s among the values aloud', async (value) => {
+    const id = await given.run({ project })
+    const { errors } = await app.api.ask(
+      'mutation ($input: LogMetricsInput!) { logMetrics(input: $input) { __typename } }',
+      { input: { runId: id, series: [{ key: 'a', steps: [1], values: [value] }] } },
+    )
+    expect(errors?.[0]?.message).toContain('values[0]')
+    expect(await metricsOf(id)).toEqual({})
+  })
+
   test('keeps every digit', async () => {
     const id = await given.run({ project })
     const values = [
@@ -97,6 +154,11 @@ describe('logMetrics', () => {
       'as many timestamps',
       { key: 'a', steps: [1], values: [1], timestamps: [] },
       ['series', '1', 'timestamps'],
+    ],
+    [
+      'to know of each value whether it is finite',
+      { key: 'a', steps: [1, 2], values: [1, 2], nonFinite: ['NAN'] },
+      ['series', '1', 'nonFinite'],
     ],
     ['a key', { key: '', steps: [1], values: [1] }, ['series', '1', 'key']],
     ['a key of well-formed text', { key: 'a\ud800', steps: [1], values: [1] }, ['series', '1', 'key']],

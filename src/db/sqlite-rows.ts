@@ -1,0 +1,33 @@
+import type { Connection } from './statements.ts'
+
+/** A number as text with all of its digits: SQLite writes the numbers in its JSON with 15, which loses some. */
+export function exactly(expression: string): string {
+  return `CASE WHEN ${expression} IS NOT NULL THEN printf('%!.17g', ${expression}) END`
+}
+
+/**
+ * A number as text that SQLite reads back as exactly that number when it goes into a REAL column; the
+ * shortest text, as in JSON, it sometimes takes for the neighbour.
+ */
+export function allDigits(value: number): string {
+  return value.toPrecision(17)
+}
+
+export function toNumber(text: string | null): number | null {
+  return text === null ? null : Number(text)
+}
+
+/** Runs a SELECT and gives its rows as arrays of the named columns, in its order. */
+export async function readRows<Row extends unknown[]>(
+  on: Connection,
+  select: string,
+  columns: string[],
+  values: (string | number)[],
+): Promise<Row[]> {
+  const names = columns.map((column) => `"${column}"`).join(', ')
+  const [result] = await on.$queryRawUnsafe<{ rows: string }[]>(
+    `SELECT json_group_array(json_array(${names})) AS "rows" FROM (${select})`,
+    ...values,
+  )
+  return JSON.parse(result?.rows ?? '[]')
+}
