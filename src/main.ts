@@ -1,3 +1,4 @@
+import './production.ts'
 import { pino } from 'pino'
 import { DataFolderError, startApp } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
