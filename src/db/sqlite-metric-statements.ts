@@ -1,4 +1,4 @@
-import { allDigits, exactly, readRows, toNumber } from './sqlite-rows.ts'
+import { allDigits, exactly, fixedWidth, readRows, toNumber } from './sqlite-rows.ts'
 import type { BucketSelection, KeyedPointRow, PointSummary, SeriesSegment, Statements } from './statements.ts'
 
 type MetricStatements = Pick<
@@ -16,21 +16,17 @@ type MetricStatements = Pick<
 
 /** The hand-written statements of metrics for SQLite. */
 export const sqliteMetricStatements: MetricStatements = {
-  insertMetricPoints: (on, streamId, rows) =>
+  insertMetricPoints: (on, streamId, firstSeq, rows) =>
     on.$executeRawUnsafe(
-      `INSERT INTO "MetricPoint" ("streamId", "seriesId", "step", "value", "nonFinite", "seq", "timestamp")
-       SELECT ?, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
+      `INSERT INTO "MetricPoint" ("streamId", "seq", "seriesId", "step", "nonFinite", "timestamp", "value")
+       SELECT ?, ? + key, ${POINT.columns} FROM json_each(?) WHERE true
        ON CONFLICT ("seriesId", "step", "value", "nonFinite") DO NOTHING`,
       streamId,
+      firstSeq,
       JSON.stringify(
-        rows.map((row) => [
-          row.seriesId,
-          row.step,
-          allDigits(row.value),
-          row.nonFinite,
-          row.seq,
-          row.timestamp,
-        ]),
+        rows.map((row) =>
+          POINT.toText([row.seriesId, row.step, row.nonFinite, row.timestamp, allDigits(row.value)]),
+        ),
       ),
     ),
 
@@ -196,6 +192,9 @@ export const sqliteMetricStatements: MetricStatements = {
     )
   },
 }
+
+/** Series, step, what is not finite, timestamp and value: as wide as each can get. */
+const POINT = fixedWidth([10, 11, 1, 17, 24])
 
 const MIN_INT = -(2 ** 31)
 const MAX_INT = 2 ** 31 - 1

@@ -17,6 +17,24 @@ export function toNumber(text: string | null): number | null {
   return text === null ? null : Number(text)
 }
 
+/**
+ * Rows as texts of fields with fixed widths, for statements that take thousands: SQLite takes these apart
+ * three times as fast as arrays. `columns` are the fields of a row of json_each, for columns that make
+ * numbers of them.
+ */
+export function fixedWidth(widths: number[]) {
+  let end = 1
+  const columns = widths.map((width) => {
+    end += width
+    return `substr(value, ${end - width}, ${width})`
+  })
+  return {
+    columns: columns.join(', '),
+    toText: (row: (string | number)[]) =>
+      row.map((field, index) => String(field).padEnd(widths[index] ?? 0)).join(''),
+  }
+}
+
 /** Runs a SELECT and gives its rows as arrays of the named columns, in its order. */
 export async function readRows<Row extends unknown[]>(
   on: Connection,

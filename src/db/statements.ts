@@ -34,7 +34,6 @@ export interface MetricPointRow {
   step: number
   value: number
   nonFinite: number
-  seq: number
   timestamp: number
 }
 
@@ -114,8 +113,16 @@ export interface Statements {
     limit: { lines: number; bytes: number },
   ): Promise<LogLineRow[]>
   countLogLines(on: Connection, selection: LogLineSelection): Promise<number>
-  /** Inserts points, and returns how many: one that is there already is left out. */
-  insertMetricPoints(on: Connection, streamId: number, rows: MetricPointRow[]): Promise<number>
+  /**
+   * Inserts points with the numbers of a stream from `firstSeq` on, and returns how many: one that is there
+   * already is left out.
+   */
+  insertMetricPoints(
+    on: Connection,
+    streamId: number,
+    firstSeq: number,
+    rows: MetricPointRow[],
+  ): Promise<number>
   /** The numbers, from `seq` on, that points of a stream have. */
   readPointNumbers(on: Connection, streamId: number, seq: number): Promise<number[]>
   growSeries(on: Connection, rows: SeriesGrowth[]): Promise<void>

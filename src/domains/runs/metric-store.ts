@@ -44,17 +44,13 @@ export async function appendMetrics(
   if (points.length === 0) return 0
   const series = await seriesOf(tx, run.id, points)
   const first = await takeNumbers(tx, run.metricStreamId, points.length)
-  const rows = points.map((point, index): MetricPointRow => {
-    return {
-      seriesId: idOf(series, point.key),
-      step: point.step,
-      ...toColumns(point.value),
-      seq: first + index,
-      timestamp: point.timestamp.getTime(),
-    }
+  const rows = points.map((point): MetricPointRow => {
+    const { value, nonFinite } = toColumns(point.value)
+    const timestamp = point.timestamp.getTime()
+    return { seriesId: idOf(series, point.key), step: point.step, value, nonFinite, timestamp }
   })
-  const stored = await database.sql.insertMetricPoints(tx, run.metricStreamId, rows)
-  const added = stored === rows.length ? rows : await onlyStored(database, tx, run.metricStreamId, rows)
+  const stored = await database.sql.insertMetricPoints(tx, run.metricStreamId, first, rows)
+  const added = stored === rows.length ? rows : await onlyStored()
   const addedOf = Map.groupBy(added, (row) => row.seriesId)
   const grown = [...series.values()].flatMap((one) => {
     const rows = addedOf.get(one.id)
@@ -64,12 +60,12 @@ export async function appendMetrics(
   await database.sql.growSeries(tx, grown.map(growthOf))
   await keepRollUps(database, tx, grown)
   return added.length
-}
 
-/** Those of the rows of an insert that were not there before. */
-async function onlyStored(database: Database, tx: Transaction, streamId: number, rows: MetricPointRow[]) {
-  const stored = new Set(await database.sql.readPointNumbers(tx, streamId, rows[0]?.seq ?? 0))
-  return rows.filter((row) => stored.has(row.seq))
+  /** The rows that were not there before. */
+  async function onlyStored() {
+    const stored = new Set(await database.sql.readPointNumbers(tx, run.metricStreamId, first))
+    return rows.filter((_, index) => stored.has(first + index))
+  }
 }
 
 function growthOf({ id, lastStep, added }: GrownSeries & { lastStep: number }): SeriesGrowth {
