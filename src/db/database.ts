@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { outageOf } from '../outage.ts'
 import { migrate } from './migrate.ts'
 import { CONNECTION_PRAGMAS, EmbeddedSqlite } from './sqlite.ts'
 import { sqliteStatements } from './sqlite-statements.ts'
@@ -9,13 +11,16 @@ export type Transaction = Prisma.TransactionClient
 
 /** The database as the rest of the code sees it. */
 export interface Database {
-  /** For reading, and for a single write. */
+  /** For reading. */
   readonly prisma: PrismaClient
   /** The hand-written statements of this database. */
   readonly sql: Statements
   /**
    * Runs `work` in one transaction, after every transaction asked for earlier: SQLite has one writer, and
-   * waiting here beats waiting for its lock. No I/O but the database's inside.
+   * waiting here beats waiting for its lock. No I/O but the database's inside. Whatever is written, a single
+   * row too, is written in one of these: they wait for another program's lock while everybody reads.
+   *
+   * @throws the outage (see outage.ts) when the disk is full, or the lock is not to be had for 5 s
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** Calls back with every statement's SQL from now on; for tests that count them. */
@@ -24,7 +29,11 @@ export interface Database {
 }
 
 /** How long a transaction may take or wait before it is given up, in ms; far above what any of ours needs. */
-const TRANSACTION_LIMIT_MS = 60_000
+const LIMITS = { maxWait: 60_000, timeout: 60_000 }
+/** How long a transaction waits for a lock that another program has on the database, in ms. */
+const LOCK_PATIENCE_MS = 5000
+/** How often it tries again meanwhile, in ms. */
+const LOCK_RETRY_MS = 50
 
 /** Opens the embedded database at `path`, brings it to the newest schema and readies its connection. */
 export async function openDatabase(path: string): Promise<Database> {
@@ -43,9 +52,8 @@ export async function openDatabase(path: string): Promise<Database> {
     prisma,
     sql: sqliteStatements,
     transaction(work) {
-      const run = () =>
-        prisma.$transaction(work, { maxWait: TRANSACTION_LIMIT_MS, timeout: TRANSACTION_LIMIT_MS })
-      const result = last.then(run, run)
+      const deadline = performance.now() + LOCK_PATIENCE_MS
+      const result = last.then(() => unlocked(deadline, () => prisma.$transaction(work, LIMITS)))
       last = result.catch(() => undefined)
       return result
     },
@@ -57,6 +65,18 @@ export async function openDatabase(path: string): Promise<Database> {
       await last
       await prisma.$disconnect()
     },
+  }
+}
+
+/** Tries again as long as another program has the lock; nothing was done then. @throws what it fails with at last */
+async function unlocked<T>(deadline: number, attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (outageOf(error) !== 'database-locked' || performance.now() > deadline) throw error
+      await sleep(LOCK_RETRY_MS)
+    }
   }
 }
 

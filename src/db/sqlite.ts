@@ -1,4 +1,4 @@
-import type { Client, Config, Transaction } from '@libsql/client'
+import { type Client, type Config, LibsqlError, type Transaction } from '@libsql/client'
 import { PrismaLibSql } from '@prisma/adapter-libsql'
 
 /**
@@ -27,35 +27,71 @@ export class EmbeddedSqlite extends PrismaLibSql {
 
 /**
  * What every connection needs. WAL lets readers read while a writer writes; FULL makes a commit survive
- * a power cut; the cache is 64 MiB; the log is cut back to 64 MiB after a checkpoint.
+ * a power cut; the cache is 64 MiB; the log is cut back to 64 MiB after a checkpoint. Waiting for another
+ * program's lock stops this whole process, so it is for moments only; `Database.transaction` waits longer.
  */
 export const CONNECTION_PRAGMAS = [
   'PRAGMA journal_mode = WAL',
   'PRAGMA synchronous = FULL',
   'PRAGMA foreign_keys = ON',
-  'PRAGMA busy_timeout = 5000',
+  'PRAGMA busy_timeout = 20',
   'PRAGMA cache_size = -65536',
   'PRAGMA journal_size_limit = 67108864',
   'PRAGMA temp_store = MEMORY',
 ]
 
+/** Results upon which SQLite may end a transaction by itself: BUSY, NOMEM, INTERRUPT, IOERR and FULL. */
+const MAY_ROLL_BACK = [5, 7, 9, 10, 13]
+
+/**
+ * Begins, unless another program has the lock. libSQL leaves a BEGIN that finds it taken unfinished, until it
+ * is collected, and no COMMIT of the connection succeeds meanwhile; a script it always finishes. So a script
+ * looks first, and should the lock be taken right after that, the connection is replaced.
+ */
+async function begin(client: Client): Promise<void> {
+  await client.executeMultiple('BEGIN IMMEDIATE; ROLLBACK')
+  try {
+    await client.execute('BEGIN IMMEDIATE')
+  } catch (error) {
+    await client.reconnect()
+    await client.executeMultiple(CONNECTION_PRAGMAS.join('; '))
+    throw error
+  }
+}
+
 async function beginOn(client: Client): Promise<Transaction> {
-  await client.execute('BEGIN IMMEDIATE')
+  await begin(client)
   let closed = false
+  let failure: unknown = null
   const end = async (statement: 'COMMIT' | 'ROLLBACK') => {
     if (closed) return
+    closed = true
+    // A COMMIT that fails (a full disk, say) may leave the transaction open; it must not hold the connection.
+    const rollBack = () => client.execute('ROLLBACK').catch(() => undefined)
+    if (statement === 'ROLLBACK' || failure) {
+      await rollBack()
+      if (statement === 'COMMIT') throw failure
+      return
+    }
     try {
-      await client.execute(statement)
-      closed = true
+      await client.execute('COMMIT')
     } catch (error) {
-      // A COMMIT that failed (a full disk, say) leaves the transaction open; it must not hold the connection.
-      if (statement === 'COMMIT') await client.execute('ROLLBACK').catch(() => undefined)
-      closed = true
+      await rollBack()
       throw error
     }
   }
   return {
-    execute: (statement: Parameters<Client['execute']>[0]) => client.execute(statement),
+    async execute(statement: Parameters<Client['execute']>[0]) {
+      // Without its transaction, a statement would be committed on its own.
+      if (failure) throw failure
+      try {
+        return await client.execute(statement)
+      } catch (error) {
+        if (error instanceof LibsqlError && MAY_ROLL_BACK.includes((error.rawCode ?? 0) & 0xff))
+          failure = error
+        throw error
+      }
+    },
     batch: (statements: Parameters<Client['batch']>[0]) => client.batch(statements),
     executeMultiple: (sql: string) => client.executeMultiple(sql),
     commit: () => end('COMMIT'),

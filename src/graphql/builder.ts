@@ -15,6 +15,7 @@ import { getDatamodel } from '../generated/pothos.ts'
 import { kindOfId } from '../ids.ts'
 import { MAX_PAGE_SIZE } from './connection-arguments.ts'
 import { type Context, principalOf, RELATIONS } from './context.ts'
+import './outages-plugin.ts'
 
 /** What is counted only when it is asked for. */
 type Count = number | (() => number | Promise<number>)
@@ -37,7 +38,7 @@ export const builder = new SchemaBuilder<{
   /** `person`: somebody signed in. `reporter`: a person, or the process of a run. */
   AuthScopes: { person: boolean; reporter: boolean }
 }>({
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, 'outages'],
   defaultFieldNullability: false,
   scopeAuth: {
     authScopes: ({ principal }) => ({ person: principal?.kind === 'user', reporter: principal !== null }),

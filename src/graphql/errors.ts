@@ -9,6 +9,7 @@ import {
   UnavailableError,
   ValidationError,
 } from '../errors.ts'
+import { asExpected } from '../outage.ts'
 import { builder } from './builder.ts'
 
 const ErrorInterface = builder.interfaceRef<DomainError>('Error').implement({
@@ -93,7 +94,7 @@ export function resultUnion(name: string, description: string) {
  * null for one that nobody expected, which must not be shown.
  */
 export function toClientError(error: unknown): GraphQLError | null {
-  const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error
+  const cause = asExpected(error instanceof GraphQLError ? (error.originalError ?? error) : error)
   const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {}
   if (cause instanceof DomainError) {
     const details = cause instanceof ValidationError ? { issues: cause.issues } : {}

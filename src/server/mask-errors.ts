@@ -1,7 +1,6 @@
 import { GraphQLError } from 'graphql'
 import type { Logger } from 'pino'
 import { toClientError } from '../graphql/errors.ts'
-import { isErrno } from '../storage/errno.ts'
 
 /** Makes of any error what a client may see of it. */
 export type ErrorMask = (error: unknown) => GraphQLError
@@ -13,9 +12,6 @@ export function createErrorMask(log: Logger): ErrorMask {
     if (known) return known
     const cause = error instanceof GraphQLError ? error.originalError : error
     if (error instanceof GraphQLError && cause === undefined) return error
-    if (isErrno(cause, 'ENOSPC', 'EDQUOT')) {
-      return new GraphQLError('The disk of the server is full.', { extensions: { code: 'UNAVAILABLE' } })
-    }
     log.error({ err: cause }, 'an operation failed unexpectedly')
     return new GraphQLError('Something went wrong in the server; its log says what.', {
       path: error instanceof GraphQLError ? error.path : undefined,

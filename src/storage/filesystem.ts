@@ -5,7 +5,8 @@ import { copyFile, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdi
 import { dirname, join, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
-import { NotFoundError, UnavailableError, ValidationError } from '../errors.ts'
+import { NotFoundError, ValidationError } from '../errors.ts'
+import { asExpected } from '../outage.ts'
 import { isErrno } from './errno.ts'
 import { humanSize } from './human-size.ts'
 import { confinedPath, keySegments, TEMPORARY_FOLDER } from './paths.ts'
@@ -35,12 +36,7 @@ export async function createFilesystemStorage(options: { root: string }): Promis
       return stored
     } catch (error) {
       await rm(draft, { force: true })
-      if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-        throw new UnavailableError(
-          'The disk is full: the file could not be stored. Free some space and try again.',
-        )
-      }
-      throw error
+      throw asExpected(error)
     }
   }
 

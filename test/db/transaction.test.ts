@@ -1,8 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from '@libsql/client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase, type Transaction } from '../../src/db/database.ts'
+import { outageOf } from '../../src/outage.ts'
 
 let folder: string
 let database: Database
@@ -80,3 +83,55 @@ test('many transactions at once are done one after the other, with what is read 
   )
   expect(await users()).toHaveLength(46)
 })
+
+/** Has the lock of the database, as a backup would. */
+async function lockFromOutside() {
+  const other = createClient({ url: `file:${join(folder, 'trainyard.db')}` })
+  await other.execute('BEGIN IMMEDIATE')
+  return async () => {
+    await other.execute('ROLLBACK')
+    other.close()
+  }
+}
+
+test("what is written waits for another program's lock, and nothing else has to", async () => {
+  const unlock = await lockFromOutside()
+  const writing = database.transaction((tx) => addUser(tx, 'usr_1'))
+  const done = writing.then(() => true)
+  for (let reads = 0; reads < 10; reads++) {
+    const longest = await longestPauseDuring(async () => {
+      await sleep(20)
+      expect(await users()).toEqual([])
+    })
+    expect(longest).toBeLessThan(1000)
+  }
+  expect(await Promise.race([done, sleep(0, false)])).toBe(false)
+  await unlock()
+  await writing
+  expect(await users()).toEqual(['usr_1'])
+})
+
+test('a lock that is never given back is an outage, after a while and for all who wait', async () => {
+  const unlock = await lockFromOutside()
+  const failures = await Promise.all(
+    ['usr_1', 'usr_2', 'usr_3'].map((id) =>
+      database.transaction((tx) => addUser(tx, id)).then(() => null, outageOf),
+    ),
+  )
+  expect(failures).toEqual(['database-locked', 'database-locked', 'database-locked'])
+  await unlock()
+  await database.transaction((tx) => addUser(tx, 'usr_4'))
+  expect(await users()).toEqual(['usr_4'])
+})
+
+/** The longest time for which the event loop stood still, in ms. */
+async function longestPauseDuring(work: () => Promise<void>): Promise<number> {
+  let [longest, last] = [0, performance.now()]
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }, 5)
+  await work()
+  clearInterval(timer)
+  return longest
+}

@@ -200,7 +200,7 @@ describe('put', () => {
     disk.full = true
     const putting = put('text')
     await expect(putting).rejects.toThrow(UnavailableError)
-    await expect(putting).rejects.toThrow('The disk is full')
+    await expect(putting).rejects.toThrow('The disk of the server is full')
     expect(await leftovers()).toEqual([])
   })
 

@@ -6,6 +6,7 @@ import type { Database, Transaction } from '../../db/database.ts'
 import { UnauthenticatedError, ValidationError } from '../../errors.ts'
 import type { ApiToken, Prisma, User } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
+import { outageOf } from '../../outage.ts'
 import { NameInput, parseInput } from '../input.ts'
 import { type Principal, ROLES, type Role, requireUser } from './principal.ts'
 import { hashApiSecret, isApiSecret, newApiSecret } from './secrets.ts'
@@ -58,24 +59,23 @@ export function createAccountService({
       const admin = await prisma.user.findUnique({ where: { username: 'admin' } })
       if (admin) {
         if (password !== undefined && !(await verify(admin.passwordHash, password))) {
-          await prisma.user.update({
-            where: { id: admin.id },
-            data: { passwordHash: await hash(password, ARGON2) },
-          })
+          const passwordHash = await hash(password, ARGON2)
+          await database.transaction((tx) =>
+            tx.user.update({ where: { id: admin.id }, data: { passwordHash } }),
+          )
         }
         return null
       }
       const chosen = password ?? randomBytes(12).toString('base64url')
-      await prisma.user.create({
-        data: {
-          id: newId('User'),
-          username: 'admin',
-          role: 'ADMIN',
-          preferences: {},
-          createdAt: now(),
-          passwordHash: await hash(chosen, ARGON2),
-        },
-      })
+      const account = {
+        id: newId('User'),
+        username: 'admin',
+        role: 'ADMIN',
+        preferences: {},
+        createdAt: now(),
+        passwordHash: await hash(chosen, ARGON2),
+      }
+      await database.transaction((tx) => tx.user.create({ data: account }))
       return password === undefined ? chosen : null
     },
 
@@ -94,7 +94,7 @@ export function createAccountService({
       }
       const issuedAt = now()
       const expiresAt = new Date(issuedAt.getTime() + sessionMinutes * 60_000)
-      await prisma.user.update({ where: { id: user.id }, data: { lastLoginAt: issuedAt } })
+      await note((tx) => tx.user.update({ where: { id: user.id }, data: { lastLoginAt: issuedAt } }))
       const accessToken = await new SignJWT({})
         .setProtectedHeader({ alg: ALGORITHM })
         .setIssuer(ISSUER)
@@ -121,16 +121,15 @@ export function createAccountService({
       const { name, expiresAt } = parseInput(CreateApiTokenInput, input)
       if (expiresAt && expiresAt <= now()) throw ValidationError.at('expiresAt', 'Must lie in the future.')
       const secret = newApiSecret()
-      const stored = await prisma.apiToken.create({
-        data: {
-          id: newId('ApiToken'),
-          name,
-          userId,
-          expiresAt: expiresAt ?? null,
-          createdAt: now(),
-          secretHash: hashApiSecret(secret),
-        },
-      })
+      const data = {
+        id: newId('ApiToken'),
+        name,
+        userId,
+        expiresAt: expiresAt ?? null,
+        createdAt: now(),
+        secretHash: hashApiSecret(secret),
+      }
+      const stored = await database.transaction((tx) => tx.apiToken.create({ data }))
       return { ...stored, token: secret }
     },
 
@@ -158,6 +157,15 @@ export function createAccountService({
       const { userId } = requireUser(principal)
       return prisma.user.findUniqueOrThrow({ ...query, where: { id: userId } })
     },
+  }
+
+  /** Writes down what is good to know but not worth keeping anybody out when the disk is full. */
+  async function note(write: (tx: Transaction) => Promise<unknown>): Promise<void> {
+    try {
+      await database.transaction(write)
+    } catch (error) {
+      if (!outageOf(error)) throw error
+    }
   }
 
   async function authenticateSession(token: string): Promise<Principal> {
@@ -189,7 +197,7 @@ export function createAccountService({
       throw new UnauthenticatedError('The API token is not valid, has expired or was revoked.')
     }
     if (!stored.lastUsedAt || now().getTime() - stored.lastUsedAt.getTime() > LAST_USED_RESOLUTION_MS) {
-      await prisma.apiToken.updateMany({ where: { id: stored.id }, data: { lastUsedAt: now() } })
+      await note((tx) => tx.apiToken.updateMany({ where: { id: stored.id }, data: { lastUsedAt: now() } }))
     }
     if (stored.runId !== null) return { kind: 'run', runId: stored.runId, expiresAt: null }
     return {

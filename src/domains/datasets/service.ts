@@ -76,17 +76,15 @@ export function createDatasetService(deps: DatasetDependencies) {
       const { userId } = requireUser(principal)
       const fields = parseInput(CreateDatasetInput, input)
       try {
-        return await prisma.dataset.create({
-          ...query,
-          data: {
-            ...fields,
-            id: newId('Dataset'),
-            status: 'CREATED',
-            createdById: userId,
-            createdAt: now(),
-            updatedAt: now(),
-          },
-        })
+        const data = {
+          ...fields,
+          id: newId('Dataset'),
+          status: 'CREATED',
+          createdById: userId,
+          createdAt: now(),
+          updatedAt: now(),
+        }
+        return await database.transaction((tx) => tx.dataset.create({ ...query, data }))
       } catch (error) {
         if (!isUniqueViolation(error)) throw error
         throw new ConflictError(`There is already a dataset named ${JSON.stringify(fields.name)}.`)

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Database } from '../../db/database.ts'
-import { PreconditionFailedError, UnavailableError } from '../../errors.ts'
+import { PreconditionFailedError } from '../../errors.ts'
 import type { Artifact, Project, Run } from '../../generated/prisma/client.ts'
-import { isErrno } from '../../storage/errno.ts'
+import { asExpected } from '../../outage.ts'
 import { mergeTrainConfig } from '../datasets/train-config.ts'
 import { findTrainingInputs, type TrainingInputs } from '../datasets/training-inputs.ts'
 import { type JsonObject, storedObject, storedStrings } from '../input.ts'
@@ -57,10 +57,7 @@ export async function prepareRun(
     await writeFile(paths.config, config)
   } catch (error) {
     await rm(paths.root, { recursive: true, force: true })
-    if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-      throw new UnavailableError('The disk is full: the folder of the run cannot be written.')
-    }
-    throw error
+    throw asExpected(error)
   }
   return { paths, argv }
 }

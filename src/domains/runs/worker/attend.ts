@@ -156,10 +156,10 @@ async function startProcess(
 }
 
 async function becomeRunning(deps: AttendDependencies, run: Run, startedAt: Date): Promise<void> {
-  const changed = await deps.database.transaction((tx) =>
-    transition(tx, run.id, 'RUNNING', new Date(), { startedAt }),
-  )
-  if (!changed) await deps.database.prisma.run.update({ where: { id: run.id }, data: { startedAt } })
+  await deps.database.transaction(async (tx) => {
+    const changed = await transition(tx, run.id, 'RUNNING', new Date(), { startedAt })
+    if (!changed) await tx.run.update({ where: { id: run.id }, data: { startedAt } })
+  })
   deps.log.info({ startedAt }, 'the run is running')
   announceRun(deps.signals, run)
 }
