@@ -8,6 +8,7 @@ import { lockDataFolder } from './db/lock.ts'
 import { loadServerKeys } from './domains/accounts/secrets.ts'
 import { createAccountService } from './domains/accounts/service.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
+import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
 import { createProjectService } from './domains/projects/service.ts'
 import { createRunRecords } from './domains/runs/records.ts'
@@ -82,7 +83,8 @@ export async function startApp(
     onStop.push(() => database.close())
     const keys = await loadServerKeys(join(dataDir, 'secret.key'))
     const storage = await createFilesystemStorage({ root: join(dataDir, 'storage') })
-    await storage.sweepTemporary()
+    const blobs = createBlobs({ database, storage })
+    await blobs.sweep()
     const signals = createSignals()
     const executor = createLocalExecutor()
 
@@ -108,7 +110,7 @@ export async function startApp(
       projects: createProjectService({ database, discardRuns: runs.discard }),
       datasets: createDatasetService({
         database,
-        storage,
+        blobs,
         maxFileBytes: config.maxDatasetFileBytes,
         maxTrainConfigBytes: config.maxTrainConfigBytes,
       }),

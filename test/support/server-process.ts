@@ -26,9 +26,14 @@ export interface ServerProcess {
   dispose(): Promise<void>
 }
 
-/** Starts `npm start`'s program on a free port and signs in. */
+/**
+ * Starts `npm start`'s program on a free port and signs in.
+ *
+ * @param settings environment variables; without a data folder among them it gets one that goes away with it
+ */
 export async function startServerProcess(settings: Record<string, string> = {}): Promise<ServerProcess> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'trainyard-test-'))
+  const { TRAINYARD_DATA_DIR: givenFolder } = settings
+  const dataDir = givenFolder ?? (await mkdtemp(join(tmpdir(), 'trainyard-test-')))
   const api = createClient('')
   let child: ChildProcess | null = null
 
@@ -72,7 +77,7 @@ export async function startServerProcess(settings: Record<string, string> = {}):
       } finally {
         await api.close()
         if (child) await server.kill('SIGKILL')
-        await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+        if (!givenFolder) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
       }
     },
   }

@@ -1,13 +1,14 @@
 import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
+import type { Connection } from '../../db/statements.ts'
 import { ConflictError, NotFoundError, PreconditionFailedError } from '../../errors.ts'
 import type { Dataset, DatasetFile, Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId, newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
-import type { Storage } from '../../storage/storage.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { parseInput } from '../input.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
+import type { Blobs } from './blobs.ts'
 import { contentCheckFor } from './content/index.ts'
 import { type IncomingFile, readWhole, whole } from './incoming-file.ts'
 import {
@@ -35,7 +36,7 @@ type FileQuery = { include?: Prisma.DatasetFileInclude; select?: Prisma.DatasetF
 /** What the dataset service needs. */
 export interface DatasetDependencies {
   database: Database
-  storage: Storage
+  blobs: Blobs
   /** The largest dataset file and the largest train config accepted, in bytes. */
   maxFileBytes: number
   maxTrainConfigBytes: number
@@ -46,7 +47,7 @@ export type DatasetService = ReturnType<typeof createDatasetService>
 
 /** Datasets, their files and the configuration that each is trained with. */
 export function createDatasetService(deps: DatasetDependencies) {
-  const { database, storage, now = () => new Date() } = deps
+  const { database, blobs, now = () => new Date() } = deps
   const { prisma } = database
 
   return {
@@ -100,9 +101,11 @@ export function createDatasetService(deps: DatasetDependencies) {
         const files = await tx.datasetFile.findMany({ where: { datasetId: dataset.id } })
         const deleted = await tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
         await tx.dataset.delete({ where: { id: dataset.id } })
-        return { deleted, keys: files.map((file) => file.storageKey) }
+        const keys = files.map((file) => file.storageKey)
+        await blobs.release(tx, keys)
+        return { deleted, keys }
       })
-      for (const key of keys) await storage.delete(key)
+      await blobs.discard(keys)
       return deleted
     },
 
@@ -120,35 +123,28 @@ export function createDatasetService(deps: DatasetDependencies) {
       requireUser(principal)
       const filename = parseInput(FilenameInput, { file: input.file.filename }).file
       const dataset = await requireDataset(input.dataset)
-      await refuseTakenFilename(dataset, filename)
+      await refuseTakenFilename(prisma, dataset, filename)
       const id = newId('DatasetFile')
       const storageKey = `datasets/${dataset.id}/${id}`
-      const stored = await storage.put(storageKey, whole(input.file), {
-        maxBytes: deps.maxFileBytes,
-        check: contentCheckFor(filename),
-      })
-      try {
-        return await database.transaction(async (tx) => {
-          await tx.datasetFile.create({
-            data: {
-              id,
-              filename,
-              storageKey,
-              sha256: stored.sha256,
-              sizeBytes: stored.sizeBytes,
-              uploadedAt: now(),
-              datasetId: dataset.id,
-            },
-          })
-          await refreshStatus(tx, dataset.id)
-          return tx.datasetFile.findUniqueOrThrow({ ...query, where: { id } })
+      const limits = { maxBytes: deps.maxFileBytes, check: contentCheckFor(filename) }
+      return blobs.store(storageKey, whole(input.file), limits, async (tx, stored) => {
+        // Both may have happened during the upload.
+        await refuseDeleted(tx, dataset, input.dataset)
+        await refuseTakenFilename(tx, dataset, filename)
+        await tx.datasetFile.create({
+          data: {
+            id,
+            filename,
+            storageKey,
+            sha256: stored.sha256,
+            sizeBytes: stored.sizeBytes,
+            uploadedAt: now(),
+            datasetId: dataset.id,
+          },
         })
-      } catch (error) {
-        await storage.delete(storageKey)
-        await requireDataset(input.dataset)
-        await refuseTakenFilename(dataset, filename)
-        throw error
-      }
+        await refreshStatus(tx, dataset.id)
+        return tx.datasetFile.findUniqueOrThrow({ ...query, where: { id } })
+      })
     },
 
     /** Removes a file from its dataset. @throws NotFoundError, ConflictError while an active run uses the dataset */
@@ -160,11 +156,12 @@ export function createDatasetService(deps: DatasetDependencies) {
         if (!file) throw new NotFoundError('dataset file', fileId)
         await requireUnused(tx, file.datasetId)
         await tx.datasetFile.delete({ where: { id: file.id } })
+        await blobs.release(tx, [file.storageKey])
         await refreshStatus(tx, file.datasetId)
         const dataset = await tx.dataset.findUniqueOrThrow({ ...query, where: { id: file.datasetId } })
         return { dataset, storageKey: file.storageKey }
       })
-      await storage.delete(storageKey)
+      await blobs.discard([storageKey])
       return dataset
     },
 
@@ -187,9 +184,7 @@ export function createDatasetService(deps: DatasetDependencies) {
         uploadedAt: now(),
       }
       return database.transaction(async (tx) => {
-        if ((await tx.dataset.count({ where: { id: dataset.id } })) === 0) {
-          throw new NotFoundError('dataset', input.dataset)
-        }
+        await refuseDeleted(tx, dataset, input.dataset)
         await tx.trainConfig.upsert({
           where: { datasetId: dataset.id },
           create: { ...config, datasetId: dataset.id },
@@ -227,14 +222,6 @@ export function createDatasetService(deps: DatasetDependencies) {
     return dataset
   }
 
-  async function refuseTakenFilename(dataset: Dataset, filename: string): Promise<void> {
-    if ((await prisma.datasetFile.count({ where: { datasetId: dataset.id, filename } })) > 0) {
-      throw new ConflictError(
-        `Dataset ${dataset.name} already has a file ${filename}: delete it first, or upload under another name.`,
-      )
-    }
-  }
-
   async function refreshStatus(tx: Transaction, id: string): Promise<void> {
     const dataset = await tx.dataset.findUniqueOrThrow({
       where: { id },
@@ -250,6 +237,17 @@ export function createDatasetService(deps: DatasetDependencies) {
           : 'CREATED'
     await tx.dataset.update({ where: { id }, data: { status, updatedAt: now() } })
   }
+}
+
+async function refuseDeleted(tx: Transaction, dataset: Dataset, ref: string): Promise<void> {
+  if ((await tx.dataset.count({ where: { id: dataset.id } })) === 0) throw new NotFoundError('dataset', ref)
+}
+
+async function refuseTakenFilename(on: Connection, dataset: Dataset, filename: string): Promise<void> {
+  if ((await on.datasetFile.count({ where: { datasetId: dataset.id, filename } })) === 0) return
+  throw new ConflictError(
+    `Dataset ${dataset.name} already has a file ${filename}: delete it first, or upload under another name.`,
+  )
 }
 
 async function requireUnused(tx: Transaction, ref: string): Promise<Dataset> {

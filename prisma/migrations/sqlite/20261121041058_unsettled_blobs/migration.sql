@@ -1,0 +1,4 @@
+-- CreateTable
+CREATE TABLE "UnsettledBlob" (
+    "key" TEXT NOT NULL PRIMARY KEY
+);
