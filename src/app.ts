@@ -132,7 +132,7 @@ export async function startApp(
     })
     onStop.push(() => scheduler.stop())
 
-    const health = createHealth(database)
+    const health = createHealth({ database, dataDir })
     const graphqlLog = log.child({ domain: 'graphql' })
     const maskError = createErrorMask(graphqlLog)
     const graphql = createGraphqlHandler({

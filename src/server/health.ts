@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import type { Database } from '../db/database.ts'
 import { sendJson } from './respond.ts'
@@ -8,22 +9,37 @@ export interface Health {
   setReady(ready: boolean): void
   /** `/healthz`: the process answers. */
   live(res: ServerResponse): void
-  /** `/readyz`: the server takes work and its database answers; 503 otherwise. */
+  /** `/readyz`: the server takes work, its database answers and its disk has room; 503 with a reason otherwise. */
   ready(res: ServerResponse): Promise<void>
 }
 
+/** With less than this left, in bytes, hardly anything can be stored: an upload, a start of a run, a commit. */
+const LEAST_FREE_BYTES = 1024 * 1024
+
 /** Health of a server that is not ready yet. */
-export function createHealth(database: Database): Health {
+export function createHealth({ database, dataDir }: { database: Database; dataDir: string }): Health {
   let isReady = false
+
+  /** Why the server cannot be used right now; null when it can. */
+  async function problem(): Promise<string | null> {
+    if (!isReady) return 'The server is starting or stopping.'
+    const answers = await database.prisma.$queryRawUnsafe('SELECT 1').then(Boolean, () => false)
+    if (!answers) return 'The database does not answer.'
+    const { bavail, bsize } = await statfs(dataDir)
+    return bavail * bsize < LEAST_FREE_BYTES
+      ? 'The disk is full: it can be read from, but not written to.'
+      : null
+  }
+
   return {
     setReady(ready) {
       isReady = ready
     },
     live: (res) => sendJson(res, 200, { status: 'ok' }),
     async ready(res) {
-      const answers =
-        isReady && (await database.prisma.$queryRawUnsafe('SELECT 1').then(Boolean, () => false))
-      sendJson(res, answers ? 200 : 503, { status: answers ? 'ok' : 'unavailable' })
+      const reason = await problem()
+      if (reason === null) sendJson(res, 200, { status: 'ok' })
+      else sendJson(res, 503, { status: 'unavailable', reason })
     },
   }
 }

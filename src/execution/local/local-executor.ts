@@ -6,7 +6,7 @@ import { LaunchError } from '../executor.ts'
 import { isAlive } from '../processes/identity.ts'
 import { openForWriting } from '../processes/open-files.ts'
 import { readFileIfAny } from '../supervisor/atomic-file.ts'
-import { FILES, readRecord, withoutLogs, writeRecord } from '../supervisor/records.ts'
+import { EXIT_DISK_FULL, FILES, readRecord, withoutLogs, writeRecord } from '../supervisor/records.ts'
 import { requestTermination } from '../supervisor/termination-request.ts'
 import { inspectDirectory, treeOf } from './inspect.ts'
 import { startSupervisor } from './start-supervisor.ts'
@@ -38,8 +38,18 @@ async function launch(spec: LaunchSpec): Promise<void> {
     // Asked first: a supervisor may claim the directory, do its work and end in between.
     const over = supervisor.hasEnded() || Date.now() > deadline
     if (await readRecord(directory, 'supervisor')) return
+    if (over && supervisor.exitCode() === EXIT_DISK_FULL) throw new DiskFullError()
     if (over) throw new LaunchError(await explain(directory))
     await setTimeout(pause)
+  }
+}
+
+/** A supervisor found no room on the disk; in the words of the system, because others read those too. */
+class DiskFullError extends LaunchError {
+  readonly code = 'ENOSPC'
+
+  constructor() {
+    super('There was no room on the disk for the supervisor to start.')
   }
 }
 

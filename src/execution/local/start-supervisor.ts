@@ -10,6 +10,8 @@ import { FILES } from '../supervisor/records.ts'
 /** A supervisor that was started; it may have ended already. */
 export interface StartedSupervisor {
   hasEnded: () => boolean
+  /** Null while it runs, and when a signal ended it. */
+  exitCode: () => number | null
 }
 
 /**
@@ -39,7 +41,10 @@ export async function startSupervisor(role: Role, directory: string): Promise<St
     // Rejects with the error, if there is one.
     await once(supervisor, 'spawn')
     supervisor.unref()
-    return { hasEnded: () => supervisor.exitCode !== null || supervisor.signalCode !== null }
+    return {
+      hasEnded: () => supervisor.exitCode !== null || supervisor.signalCode !== null,
+      exitCode: () => supervisor.exitCode,
+    }
   } catch (error) {
     throw new LaunchError('The supervisor could not be started.', { cause: error })
   } finally {

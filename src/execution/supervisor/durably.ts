@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { hasCode } from './atomic-file.ts'
 
@@ -26,7 +27,12 @@ export async function durably(what: string, attempt: () => Promise<unknown>): Pr
   }
 }
 
-/** One line for the person on call, in the supervisor's log. */
+/**
+ * One line for the person on call, in the supervisor's log. When that cannot be written, on a full disk, the
+ * line is lost: what matters is that this process lives on, because only it can learn how its command ends.
+ */
 export function log(message: string): void {
-  process.stderr.write(`${new Date().toISOString()} ${message}\n`)
+  try {
+    writeSync(2, `${new Date().toISOString()} ${message}\n`)
+  } catch {}
 }

@@ -1,4 +1,6 @@
+import { hasCode } from './atomic-file.ts'
 import { log } from './durably.ts'
+import { EXIT_DISK_FULL } from './records.ts'
 import { succeed } from './succeed.ts'
 import { supervise } from './supervise.ts'
 
@@ -17,6 +19,11 @@ if (!directory || (role !== 'supervise' && role !== 'succeed')) {
   log('usage: main.ts supervise|succeed DIRECTORY')
   process.exit(2)
 }
-await ROLES[role](directory)
+try {
+  await ROLES[role](directory)
+} catch (error) {
+  log(error instanceof Error ? String(error.stack) : String(error))
+  process.exit(hasCode(error, 'ENOSPC') ? EXIT_DISK_FULL : 1)
+}
 // The inbox listens for the life of the process, and that is over.
 process.exit(0)

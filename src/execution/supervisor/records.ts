@@ -27,6 +27,9 @@ export const FILES = {
   supervisorLog: 'supervisor.log',
 } as const
 
+/** What a supervisor exits with that found no room for its claim; nothing was started then. */
+export const EXIT_DISK_FULL = 75
+
 /** The content of supervisor.json and successor.json. */
 export interface ClaimRecord {
   identity: ProcessIdentity

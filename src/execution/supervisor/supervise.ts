@@ -1,9 +1,12 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
 import { endTree } from '../processes/end-tree.ts'
 import { createTree } from '../processes/tree.ts'
+import { hasCode } from './atomic-file.ts'
 import { type Command, StartError, startCommand } from './command.ts'
 import { durably } from './durably.ts'
 import { type Inbox, openInbox } from './inbox.ts'
-import { type ExitRecord, readRecord, withoutLogs, writeClaim, writeRecord } from './records.ts'
+import { type ExitRecord, FILES, readRecord, withoutLogs, writeClaim, writeRecord } from './records.ts'
 import { remainingGrace, terminationBefore } from './termination-request.ts'
 
 /**
@@ -31,6 +34,7 @@ export async function supervise(directory: string): Promise<void> {
 async function run(directory: string, inbox: Inbox): Promise<ExitRecord> {
   const spec = await readRecord(directory, 'spec')
   if (!spec) return failed('there is no description of what to start')
+  await durably('making the logs', () => makeLogs(directory))
   await inbox.check()
   const request = inbox.current()
   if (request) {
@@ -59,6 +63,18 @@ async function run(directory: string, inbox: Inbox): Promise<ExitRecord> {
   cleanup.unfinishedFiles = await withoutLogs(directory, cleanup.unfinishedFiles)
   const termination = terminationBefore(end.endedAt, inbox.current())
   return { outcome: 'exited', startedAt: command.startedAt, ...end, termination, cleanup }
+}
+
+/** Makes the logs while there is room for them. @throws only when there is none; the start reports all else */
+async function makeLogs(directory: string): Promise<void> {
+  for (const name of [FILES.stdout, FILES.stderr]) {
+    try {
+      const file = await open(join(directory, name), 'a', 0o640)
+      await file.close()
+    } catch (error) {
+      if (hasCode(error, 'ENOSPC')) throw error
+    }
+  }
 }
 
 /** Milliseconds until what is left is killed: as requested, and soon once the command ended by itself. */

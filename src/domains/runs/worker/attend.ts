@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Run } from '../../../generated/prisma/client.ts'
+import { outageOf } from '../../../outage.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { runTopics, transition } from '../lifecycle.ts'
@@ -147,6 +148,8 @@ async function startProcess(
     await launchRun(deps, run, paths)
     return null
   } catch (error) {
+    // It starts when there is room again.
+    if (outageOf(error)) throw error
     deps.log.warn({ err: error }, 'the run could not be started')
     // So that what was under way all the same never starts the command of a run that has failed.
     await deps.executor.terminate(paths.process, { graceSeconds: 0 })
