@@ -1,6 +1,6 @@
 import { sqliteMetricStatements } from './sqlite-metric-statements.ts'
 import { readRows } from './sqlite-rows.ts'
-import type { LogLineRow, LogLineSelection, Statements } from './statements.ts'
+import type { Connection, LogLineRow, LogLineSelection, Statements } from './statements.ts'
 
 /**
  * The hand-written statements for SQLite. Rows travel as one JSON text in each direction: json_each and
