@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type LogFilter,
@@ -61,6 +63,10 @@ async function waiting(): Promise<{ id: string; project: string; end: () => Prom
   await given.when(id, 'running', (run) => run.status === 'RUNNING')
   return { id, project, end: () => writeFile(file, '') }
 }
+
+/** The log as somebody asks for it who wants the text only. */
+const MessagesDocument: TypedDocumentNode<{ runLogs: { lines: { message: string }[] } }, { runId: string }> =
+  parse('subscription ($runId: ID!) { runLogs(runId: $runId) { lines { message } } }')
 
 async function append(runId: string, ...messages: string[]) {
   const lines = messages.map((message) => ({ message }))
@@ -157,6 +163,36 @@ describe('a live log', () => {
       const messages = logs[index]?.data.flatMap(({ runLogs }) => runLogs.lines.map((line) => line.message))
       expect(messages).toEqual(numbers(10).map((n) => `${name} ${n}`))
     }
+  })
+
+  test('is read and executed once for all who watch it in the same way, and apart from others', async () => {
+    const { id, end } = await waiting()
+    const alike = numbers(40).map(() => watcher.subscribe(RunLogsDocument, { runId: id }))
+    const ofAnotherText = watcher.subscribe(MessagesDocument, { runId: id })
+    const filtered = watcher.subscribe(RunLogsDocument, { runId: id, filter: { search: 'line 2' } })
+    await append(id, 'line 1')
+    await until('the first line', () => [...alike, ofAnotherText].every((log) => log.data.length === 1))
+    const [early] = alike[0]?.data ?? []
+    const returned = watcher.subscribe(RunLogsDocument, { runId: id, after: early?.runLogs.cursor })
+    let reads = 0
+    const stop = app.onStatement((sql) => {
+      if (sql.includes('FROM "LogLine"')) reads++
+    })
+    await append(id, 'line 2')
+    await until('the second line', () =>
+      [...alike, returned, filtered].every((log) => seqsOf(log.data).at(-1) === 2),
+    )
+    stop()
+    await end()
+    for (const log of [...alike, returned, filtered, ofAnotherText]) await log.over()
+
+    // One for those who want all lines, whatever they show of them, and one for the filter.
+    expect(reads).toBeLessThan(8)
+    for (const log of alike) expect(seqsOf(log.data)).toEqual([1, 2])
+    expect([seqsOf(returned.data), seqsOf(filtered.data)]).toEqual([[2], [2]])
+    expect(ofAnotherText.data).toEqual(
+      ['line 1', 'line 2'].map((message) => ({ runLogs: { lines: [{ message }] } })),
+    )
   })
 
   test('costs nothing any more once nobody listens', async () => {
