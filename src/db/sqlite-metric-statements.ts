@@ -193,8 +193,8 @@ export const sqliteMetricStatements: MetricStatements = {
   },
 }
 
-/** Series, step, what is not finite, timestamp and value: as wide as each can get. */
-const POINT = fixedWidth([10, 11, 1, 17, 24])
+/** Series, step, what is not finite and timestamp, each as wide as it can get; and the value. */
+const POINT = fixedWidth([10, 11, 1, 17])
 
 const MIN_INT = -(2 ** 31)
 const MAX_INT = 2 ** 31 - 1

@@ -140,6 +140,8 @@ describe('logMetrics', () => {
       6.104721031808928,
       -5.32570668398147e-208,
       8.651271631219078e-19,
+      -0.0000012065866030752659,
+      -1.2345678901234567e-308,
     ]
     await report(id, { key: 'x', steps: values.map((_, index) => index), values })
     const [series] = await seriesOf({ id, maxPoints: 100 })
