@@ -1,8 +1,10 @@
 import type { BenchCase } from './bench-case.ts'
 import { fanOut } from './fan-out.ts'
+import { ingest } from './ingest.ts'
 import { lists } from './lists.ts'
 import { output } from './output.ts'
+import { series } from './series.ts'
 import { start } from './start.ts'
 
 /** Every case, in the order of the table. */
-export const cases: BenchCase[] = [fanOut, output, lists, start]
+export const cases: BenchCase[] = [fanOut, ingest, output, series, lists, start]
