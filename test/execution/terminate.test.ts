@@ -76,6 +76,22 @@ describe('terminating', () => {
     expect(await run.processes()).toEqual([])
   })
 
+  test.for([
+    ['within its session', 'hop &'],
+    ['each in a session of its own', 'exec setsid bash -c "$program" &'],
+  ])('catches processes that fork and end all the time, %s', async ([, next]) => {
+    // Not for ever, so that no test can fill the table of processes.
+    const program = `hop() { ((++n < 300)) && [ -e ready ] && ${next}
+      }; hop`
+    const script = `export n=0 program='${program}'; echo > ready; for i in 1 2 3; do bash -c "$program"; done; ${WAIT}`
+    for (let round = 0; round < 3; round++) {
+      const run = await launched(script)
+      await run.terminate(0)
+      await run.reaches('exited')
+      expect(await run.processes()).toEqual([])
+    }
+  })
+
   test('reaches a script that is stopped', async () => {
     const run = await launched(`trap 'echo > saved; exit 0' TERM; echo > ready; kill -STOP $$; ${WAIT}`)
     await run.terminate(LONG)

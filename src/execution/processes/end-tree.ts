@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { CleanupReport } from '../executor.ts'
+import { bootId, isAlive } from './identity.ts'
 import { openForWriting } from './open-files.ts'
 import type { ProcessEntry } from './table.ts'
 import type { Tree } from './tree.ts'
@@ -17,6 +18,8 @@ export interface EndTreeOptions {
 const ASK_INTERVAL = 25
 /** The table of processes is read more rarely the longer the end takes, from 10 ms on. */
 const LONGEST_SCAN_INTERVAL = 500
+/** How often a tree that goes on forking is looked at before what was stopped of it is killed. */
+const MOST_LOOKS = 20
 
 /**
  * Ends every process of a tree and resolves when none is left, however long the system takes to
@@ -54,29 +57,63 @@ export async function endTree({ tree, rootEnded, remaining }: EndTreeOptions): P
 async function kill(tree: Tree): Promise<CleanupReport> {
   const unfinishedFiles = new Set<string>()
   let killed = false
-  // Again and again: a process may have forked between the scan and its signal.
   for (const interval of intervals()) {
-    const left = await tree()
-    const reachable = left.filter((member) => signal(member, 'SIGSTOP'))
-    if (reachable.length === 0) break
-    for (const path of await openForWriting(reachable.map((member) => member.pid))) unfinishedFiles.add(path)
-    for (const member of reachable) if (signal(member, 'SIGKILL')) killed = true
+    const { stopped, missed } = await stop(tree)
+    if (stopped.length === 0 && !missed) break
+    for (const path of await openForWriting(stopped.map((member) => member.pid))) unfinishedFiles.add(path)
+    for (const member of stopped) if (signal(member, 'SIGKILL') === 'sent') killed = true
     await setTimeout(interval)
   }
   return { killed, unfinishedFiles: [...unfinishedFiles].sort() }
+}
+
+/**
+ * Stops what can be reached of a tree, and tells whether something may have escaped for now: what was forked
+ * since the table was read is there at the next look, but a chain of short-lived processes may need many.
+ */
+async function stop(tree: Tree): Promise<{ stopped: ProcessEntry[]; missed: boolean }> {
+  const stopped = new Map<string, ProcessEntry>()
+  const stopOne = (entry: ProcessEntry): Sent => {
+    const result = signal(entry, 'SIGSTOP')
+    if (result === 'sent') stopped.set(nameOf(entry), entry)
+    return result
+  }
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const before = stopped.size
+    const members = await tree((entry) => {
+      if (!stopped.has(nameOf(entry))) stopOne(entry)
+    })
+    // All of a group at one moment, so that none of it is just being forked.
+    for (const group of new Set(members.filter(({ ownsGroup }) => ownsGroup).map(({ group }) => group))) {
+      send(-group, 'SIGSTOP')
+    }
+    const results = members.filter((member) => !stopped.has(nameOf(member))).map(stopOne)
+    if (stopped.size === before && results.every((result) => result === 'refused')) {
+      return { stopped: [...stopped.values()], missed: false }
+    }
+  }
+  return { stopped: [...stopped.values()], missed: true }
 }
 
 function* intervals(): Generator<number, never> {
   for (let interval = 10; ; interval = Math.min(interval * 1.5, LONGEST_SCAN_INTERVAL)) yield interval
 }
 
-/** False when the process has ended meanwhile, or is another user's and so out of reach. */
-function signal(member: ProcessEntry, name: NodeJS.Signals): boolean {
+/** What became of a signal: a process that is refused is another user's, and so out of reach. */
+type Sent = 'sent' | 'gone' | 'refused'
+
+/** Sends a signal to exactly this process: its id may be another's since the table was read. */
+function signal({ pid, startTime }: ProcessEntry, name: NodeJS.Signals): Sent {
+  return isAlive({ pid, startTime, bootId: bootId() }) ? send(pid, name) : 'gone'
+}
+
+function send(target: number, name: NodeJS.Signals): Sent {
   try {
-    return process.kill(member.pid, name)
-  } catch {
-    return false
+    process.kill(target, name)
+    return 'sent'
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? 'refused' : 'gone'
   }
 }
 
-const nameOf = (member: ProcessEntry) => `${member.pid}/${member.startTime}`
+const nameOf = ({ pid, startTime }: ProcessEntry) => `${pid}/${startTime}`

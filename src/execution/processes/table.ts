@@ -18,14 +18,14 @@ export interface ProcessEntry {
 }
 
 /**
- * All processes of this machine (of this container, where it runs in one). Reading /proc is
- * synchronous, which is some ten times cheaper than through the thread pool, but pauses between
- * chunks, so that a server with thousands of neighbours goes on answering.
+ * The processes of this machine (of this container, where it runs in one), all or those that are not `known`
+ * yet. Reading /proc is synchronous, which is some ten times cheaper than through the thread pool, but
+ * pauses between chunks, so that a server with thousands of neighbours goes on answering.
  */
-export async function listProcesses(): Promise<ProcessEntry[]> {
-  if (process.platform !== 'linux') return listWithPs()
+export async function listProcesses(known?: ReadonlyMap<number, unknown>): Promise<ProcessEntry[]> {
+  if (process.platform !== 'linux') return (await listWithPs()).filter((entry) => !known?.has(entry.pid))
   const entries: ProcessEntry[] = []
-  const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !known?.has(Number(name)))
   for (const [index, name] of names.entries()) {
     if (index % CHUNK === CHUNK - 1) await setImmediate()
     const text = readProcFile(`/proc/${name}/stat`)
