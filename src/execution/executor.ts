@@ -24,7 +24,8 @@ export interface Executor {
    *
    * May be repeated: the earliest deadline of all requests counts, so `graceSeconds: 0` after 30
    * kills now, and 30 after 0 changes nothing. Before the launch it prevents the start; after the
-   * end it does nothing; for a `lost` execution it ends what may have survived of it.
+   * end it does nothing; for a `lost` execution it ends what may have survived of it. To remove the
+   * directory of a running execution is to ask for its end.
    */
   terminate(directory: string, options: { graceSeconds: number }): Promise<void>
 

@@ -145,14 +145,15 @@ describe('a launch', () => {
     expect(await run.reaches('exited')).toMatchObject({ exitCode: 6 })
   })
 
-  test('whose directory is removed meanwhile leaves no supervisor behind', async () => {
-    const run = await bash('until [ -e go ]; do sleep 0.02; done')
+  test('whose directory is removed meanwhile is ended, and leaves no supervisor behind', async () => {
+    const run = await bash(`trap 'echo > asked; exit 0' TERM; echo > ready; while :; do sleep 0.02; done`)
     await run.launch()
-    await run.reaches('running')
+    await until('the script is ready', () => run.has('ready'))
     const supervisor = processIdentity(await run.supervisorPid())
-    await rm(run.directory, { recursive: true })
-    await run.touch('go')
+    await rm(run.directory, { recursive: true, maxRetries: 20 })
     await until('the supervisor has ended', () => supervisor && !isAlive(supervisor))
+    expect(run.has('asked')).toBe(true)
+    expect(await run.processes()).toEqual([])
   })
 
   test('into a folder that does not exist is refused', async () => {

@@ -1,11 +1,12 @@
 import { setInterval } from 'node:timers'
+import { hasCode } from './atomic-file.ts'
 import { log } from './durably.ts'
 import { combine, readTerminationRequest, type TerminationRequest } from './termination-request.ts'
 
 /** How often the folder is looked at: the delay when whoever asked died before it could signal. */
 const POLL_INTERVAL = 500
 
-/** The grace when SIGTERM comes without a stored request, as at the shutdown of a machine. */
+/** The grace without a stored request: when SIGTERM comes, as at the shutdown of a machine, or the folder is gone. */
 const DEFAULT_GRACE = 30_000
 
 /** The requests to terminate that have reached this process. */
@@ -19,7 +20,8 @@ export interface Inbox {
 }
 
 /**
- * Takes requests from the execution's folder and from SIGTERM, for the life of this process. SIGINT
+ * Takes requests from the execution's folder and from SIGTERM, for the life of this process. That the folder
+ * was removed is a request too: nobody could find the execution any more, and it would go on for ever. SIGINT
  * and SIGHUP, which a terminal sends to everything that was started in it, are ignored.
  */
 export function openInbox(directory: string): Inbox {
@@ -31,11 +33,16 @@ export function openInbox(directory: string): Inbox {
     current = current ? combine(current, request) : request
     resolve()
   }
+  const takeDefault = () => {
+    const requestedAt = Date.now()
+    if (!current) take({ requestedAt, deadline: requestedAt + DEFAULT_GRACE, grace: DEFAULT_GRACE })
+  }
   const check = async () => {
     try {
       const stored = await readTerminationRequest(directory)
       if (stored) take(stored)
     } catch (error) {
+      if (hasCode(error, 'ENOENT')) return takeDefault()
       // Once: twice a second for weeks would fill the disk.
       if (!failed) log(`requests to terminate cannot be read: ${error}`)
       failed = true
@@ -45,9 +52,8 @@ export function openInbox(directory: string): Inbox {
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', async () => {
-    const requestedAt = Date.now()
     await check()
-    if (!current) take({ requestedAt, deadline: requestedAt + DEFAULT_GRACE, grace: DEFAULT_GRACE })
+    takeDefault()
   })
   setInterval(check, POLL_INTERVAL)
 

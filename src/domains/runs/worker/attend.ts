@@ -136,7 +136,10 @@ async function startProcess(
   paths: RunPaths,
   wasStarted: boolean,
 ): Promise<EndReport | null> {
-  if (wasStarted || !existsSync(paths.process)) {
+  const folderIsThere = existsSync(paths.process)
+  if (wasStarted || !folderIsThere) {
+    // What still runs of it would hold its GPU for ever; that its folder is gone, its supervisor sees itself.
+    if (folderIsThere) await deps.executor.terminate(paths.process, { graceSeconds: deps.cancelGraceSeconds })
     return {
       state: 'lost',
       reason: 'The records of its process are gone from its folder.',
