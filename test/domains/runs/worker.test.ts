@@ -250,6 +250,22 @@ test('who watches all runs sees one that is started while the subscription begin
   }
 })
 
+test('the folders of many runs are looked through with no more statements than those of few', async () => {
+  const executor = fakeExecutor()
+  const sweep = () => sweepRunFolders({ database, runsDir: runsDir(), log: pino({ level: 'silent' }) })
+  const countStatements = async () => {
+    let statements = 0
+    const stop = database.onStatement(() => statements++)
+    await sweep()
+    stop()
+    return statements
+  }
+  await start(executor)
+  const few = await countStatements()
+  for (let run = 0; run < 20; run++) await start(executor)
+  expect(await countStatements()).toBe(few)
+})
+
 test('folders without a run are removed, unless something was started there', async () => {
   const executor = fakeExecutor()
   const [kept, neverStarted, started] = [await start(executor), await start(executor), await start(executor)]

@@ -95,9 +95,10 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
 export async function sweepRunFolders(
   deps: Pick<SchedulerDependencies, 'database' | 'log' | 'runsDir'>,
 ): Promise<void> {
+  const runs = await deps.database.prisma.run.findMany({ select: { id: true } })
+  const known = new Set(runs.map((run) => run.id))
   for (const name of await readdir(deps.runsDir)) {
-    if (kindOfId(name) !== 'Run' || (await deps.database.prisma.run.count({ where: { id: name } })) > 0)
-      continue
+    if (kindOfId(name) !== 'Run' || known.has(name)) continue
     const paths = runPaths(deps.runsDir, name)
     if (await wasStarted(paths.process)) {
       deps.log.warn({ folder: paths.root }, 'the folder of a run that does not exist is left alone')
