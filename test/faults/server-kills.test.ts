@@ -1,19 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
-import {
-  RunLogDocument,
-  RunTryCancelDocument,
-  StartRunDocument,
-  SurvivalRunsDocument,
-  type SurvivalRunsQuery,
-} from '../../src/generated/operations.ts'
+import { RunLogDocument, RunTryCancelDocument, StartRunDocument } from '../../src/generated/operations.ts'
 import { seed } from '../support/seed.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
 import { createInsistentClient, type InsistentClient } from './support/insistent-client.ts'
 import { createRandom, type Random } from './support/random.ts'
 import { scaled, tell } from './support/scale.ts'
-import { differences, endError, type StoredRun } from './support/verdict.ts'
+import { countByStatus, endedRuns, type StoredRun, storedRuns } from './support/stored-runs.ts'
+import { differences, endError } from './support/verdict.ts'
 import { createWitnesses, type Witnesses } from './support/witness.ts'
 
 const ROUNDS = scaled(6, 100)
@@ -21,7 +16,6 @@ const ROUNDS = scaled(6, 100)
 const LONG_ABSENCES = [60_000, 30_000, 20_000, 15_000, 10_000]
 /** After the start of the server's process, the time in which every run that lives must be in its hands again. */
 const ADOPTION_MS = 5000
-const FINAL = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'LOST']
 
 let server: ServerProcess
 let client: InsistentClient
@@ -78,10 +72,7 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
   }
 
   for (const order of living(orders)) await release(order)
-  const ends = await until('all runs to be over', async () => {
-    const runs = await allRuns(project)
-    return runs.every((run) => FINAL.includes(run.status)) && runs
-  })
+  const ends = await endedRuns(server.api, project)
   expect(ends.map((run) => run.id).sort()).toEqual(orders.map((order) => order.id).sort())
   const complaints: string[] = []
   let endErrorMs = 0
@@ -96,7 +87,7 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
   expect(found.slowest).toBeLessThan(ADOPTION_MS)
   await client.kill()
   await client.start()
-  expect(await allRuns(project)).toEqual(ends)
+  expect(await storedRuns(server.api, project)).toEqual(ends)
 
   tell('kill -9 of the server at any moment', {
     seed: random.seed,
@@ -104,7 +95,7 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
     'of them while it was starting': found.killsWhileStarting,
     'longest time away': `${found.longestAway} ms`,
     'requests cut off and sent again': client.retries(),
-    ...countBy(ends),
+    ...countByStatus(ends),
     'lost, started twice or misreported': complaints.length,
     'adopted again while they ran': found.adopted,
     'slowest adoption after the start of the process': `${Math.round(found.slowest)} ms`,
@@ -201,20 +192,4 @@ async function logGaps({ id }: StoredRun, lines: number): Promise<string[]> {
   const numbers = log.filter(({ source }) => source === 'STDOUT').map(({ message }) => message.split(' ')[1])
   const whole = numbers.length === lines && numbers.every((number, index) => Number(number) === index + 1)
   return whole ? [] : [`${id}: printed ${lines} lines, but its log has ${numbers.join(' ')}`]
-}
-
-async function allRuns(project: string): Promise<StoredRun[]> {
-  const runs: StoredRun[] = []
-  for (let after: string | null = null; ; ) {
-    const page: SurvivalRunsQuery = await server.api.send(SurvivalRunsDocument, { project, after })
-    runs.push(...page.runs.edges.map((edge) => edge.node))
-    if (!page.runs.pageInfo.hasNextPage) return runs
-    after = page.runs.pageInfo.endCursor ?? null
-  }
-}
-
-function countBy(runs: StoredRun[]): Record<string, number> {
-  const counts: Record<string, number> = { runs: runs.length }
-  for (const { status } of runs) counts[status] = (counts[status] ?? 0) + 1
-  return counts
 }

@@ -1,8 +1,5 @@
-import type { SurvivalRunsQuery } from '../../../src/generated/operations.ts'
+import type { StoredRun } from './stored-runs.ts'
 import type { Evidence } from './witness.ts'
-
-/** What the server says of a run in the end. */
-export type StoredRun = SurvivalRunsQuery['runs']['edges'][number]['node']
 
 /** What was asked of a run. */
 export interface Request {
