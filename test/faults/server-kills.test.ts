@@ -11,7 +11,8 @@ import { countByStatus, endedRuns, type StoredRun, storedRuns } from './support/
 import { differences, endError } from './support/verdict.ts'
 import { createWitnesses, type Witnesses } from './support/witness.ts'
 
-const ROUNDS = scaled(6, 100)
+const ROUNDS = scaled(4, 100)
+const MANY = scaled(10, 50)
 /** As at an upgrade, in ms; a round in twenty has one. */
 const LONG_ABSENCES = [60_000, 30_000, 20_000, 15_000, 10_000]
 /** After the start of the server's process, the time in which every run that lives must be in its hands again. */
@@ -64,8 +65,7 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
     for (; random.chance(0.2); found.killsWhileStarting++) await client.startAndKill(random.below(1200))
 
     const { spawnedAt } = await client.start()
-    const times = await Promise.all(living(orders).map((order) => adoptionOf(order, spawnedAt)))
-    const adoptions = times.filter((time) => time !== null)
+    const adoptions = await adoptionsOf(living(orders), spawnedAt)
     found.adopted += adoptions.length
     found.slowest = Math.max(found.slowest, ...adoptions)
     await activity
@@ -100,6 +100,29 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
     'adopted again while they ran': found.adopted,
     'slowest adoption after the start of the process': `${Math.round(found.slowest)} ms`,
     'largest error of an end time': `${Math.round(endErrorMs)} ms`,
+  })
+})
+
+test(`${MANY} runs at the same time are adopted within 5 s of the start`, async () => {
+  const project = await given.project({ command: witnesses.command })
+  const orders = Array.from({ length: MANY }, (_, index): Ordered => {
+    return { key: `many-${index}`, exitCode: 0, id: null, cancelled: false, released: false }
+  })
+  for (const order of orders) await submit(project, order)
+  const started = Date.now()
+  await adoptionsOf(orders, started)
+
+  await client.kill()
+  const { spawnedAt } = await client.start()
+  const slowest = Math.max(...(await adoptionsOf(orders, spawnedAt)))
+
+  await Promise.all(orders.map(release))
+  const ends = await endedRuns(server.api, project)
+  expect(ends.filter((run) => run.status !== 'SUCCEEDED')).toEqual([])
+  expect(slowest).toBeLessThan(ADOPTION_MS)
+  tell('adoption of many runs at the same time', {
+    runs: MANY,
+    'slowest adoption after the start of the process': `${slowest} ms`,
   })
 })
 
@@ -173,17 +196,24 @@ function timeAway(round: number, random: Random): number {
   return random.chance(0.15) ? 0 : Math.round(random.below(random.chance(0.2) ? scaled(2000, 6000) : 1500))
 }
 
-/** Milliseconds from the start of the server's process until the log of a run goes on; null if it is ended meanwhile. */
-async function adoptionOf(order: Ordered, spawnedAt: number): Promise<number | null> {
-  const { id } = order
-  if (id === null) return null
-  await until('the log to go on', async () => {
-    if (order.cancelled || order.released) return true
-    const { run } = await server.api.send(RunLogDocument, { id, last: 3 })
-    const lines = run?.logs.edges.map(({ node }) => /^line \d+ ([\d.]+)$/.exec(node.message)?.[1])
-    return lines?.some((printedAt) => Number(printedAt) * 1000 > spawnedAt)
-  })
-  return order.cancelled || order.released ? null : Date.now() - spawnedAt
+/**
+ * Milliseconds from the start of the server's process until the log of each run goes on; those that are ended
+ * meanwhile are left out. One request at a time, so that to ask is no burden.
+ */
+async function adoptionsOf(orders: Ordered[], spawnedAt: number): Promise<number[]> {
+  const times: number[] = []
+  for (const order of orders) {
+    await until('the log to go on', async () => order.released || order.cancelled || goesOn(order, spawnedAt))
+    if (!order.released && !order.cancelled) times.push(Date.now() - spawnedAt)
+  }
+  return times
+}
+
+async function goesOn({ id }: Ordered, since: number): Promise<boolean> {
+  if (id === null) return false
+  const { run } = await server.api.send(RunLogDocument, { id, last: 3 })
+  const lines = run?.logs.edges.map(({ node }) => /^line \d+ ([\d.]+)$/.exec(node.message)?.[1]) ?? []
+  return lines.some((printedAt) => Number(printedAt) * 1000 > since)
 }
 
 /** Whether the log has exactly the lines that a run printed, as a complaint. */
