@@ -80,6 +80,27 @@ describe('a tree', () => {
     process.kill(Number(line))
   })
 
+  test('knows which of its process groups have nobody else in them', async () => {
+    const marker = { name: 'TREE_TEST', value: `group-${process.pid}` }
+    // It stays in the group of this process, unlike its child.
+    const shared = start('setsid sleep 1000 & echo $!; wait', { [marker.name]: marker.value })
+    const [line] = await once(shared.stdout ?? shared, 'data')
+    const own = Number(line)
+    const tree = createTree({ marker, root: null })
+    try {
+      const members = await until('it to have left the session', async () => {
+        const found = await tree()
+        return found.some(({ pid, group }) => pid === own && group === own) && found
+      })
+      expect(Object.fromEntries(members.map(({ pid, ownsGroup }) => [pid, ownsGroup]))).toEqual({
+        [shared.pid]: false,
+        [own]: true,
+      })
+    } finally {
+      process.kill(own, 'SIGKILL')
+    }
+  })
+
   test('keeps what belonged to it once, even when no trace of that is left', async () => {
     const root = start('env -i setsid sleep 1000 & echo $!; read line')
     const [line] = await once(root.stdout ?? root, 'data')

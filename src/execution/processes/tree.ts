@@ -68,7 +68,9 @@ export function createTree(seed: TreeSeed): Tree {
     const sharedGroups = new Set(others.map(({ group }) => group))
     members.clear()
     for (const entry of ours) members.set(entry.pid, entry.startTime)
-    return ours.map((entry) => ({ ...entry, ownsGroup: !sharedGroups.has(entry.group) }))
+    // Of another container it is told as 0; and to kill(2), 0 and -1 are whole crowds.
+    const ownsGroup = ({ group }: ProcessEntry) => group > 1 && !sharedGroups.has(group)
+    return ours.map((entry) => ({ ...entry, ownsGroup: ownsGroup(entry) }))
   }
 }
 
