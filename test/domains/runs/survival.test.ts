@@ -116,24 +116,6 @@ test('a cancel that was accepted right before a kill -9 is carried out, and what
   expect(run.artifacts.edges.map((edge) => edge.node.name)).toEqual(['checkpoint-5'])
 })
 
-test('runs whose server is killed while it starts them are started once each', async () => {
-  const delays = [0, 60, 150]
-  const runs: { id: string; file: string }[] = []
-  for (const delay of delays) {
-    const file = join(folder, `started-${delay}`)
-    const project = await given.project({ command: ['bash', '-c', 'echo started >> "$0"; sleep 0.2', file] })
-    const id = await given.run({ project })
-    await sleep(delay)
-    await server.kill('SIGKILL')
-    runs.push({ id, file })
-    await server.start()
-  }
-  for (const { id, file } of runs) {
-    expect(await given.end(id)).toMatchObject({ status: 'SUCCEEDED', exitCode: 0 })
-    expect(await readFile(file, 'utf8')).toBe('started\n')
-  }
-})
-
 test('a server that is asked to stop leaves its trainings alone, and the next one takes them up', async () => {
   const end = join(folder, 'stopped-may-end')
   const project = await given.project({ command: [process.execPath, '-e', COUNTER, end] })
