@@ -20,6 +20,7 @@ import { createServerInfoService } from './domains/server-info/service.ts'
 import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
+import { type Outage, outageOf } from './outage.ts'
 import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
 import { createGraphqlHandler, GRAPHQL_PATH } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
@@ -33,6 +34,12 @@ import { createSignals } from './streams/signals.ts'
 
 /** How long requests under way may take when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
+
+/** Why the data folder cannot be used for the time being. */
+const OUTAGES: Record<Outage, string> = {
+  'disk-full': 'its disk is full',
+  'database-locked': 'another program has the lock of its database',
+}
 
 /** The data folder cannot be used; the message says why, in one line. */
 export class DataFolderError extends Error {
@@ -70,6 +77,9 @@ export async function startApp(
     return await start()
   } catch (error) {
     await stop()
+    const outage = outageOf(error)
+    if (outage)
+      throw new DataFolderError(`The data folder ${config.dataDir} cannot be used: ${OUTAGES[outage]}.`)
     throw error
   }
 
@@ -179,6 +189,7 @@ async function prepareFolders(dataDir: string, runsDir: string): Promise<void> {
     await access(dataDir, constants.W_OK | constants.X_OK)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
+    if (outageOf(error)) throw error
     throw new DataFolderError(`The data folder ${dataDir} cannot be used: ${reason}.`)
   }
 }

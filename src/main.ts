@@ -12,11 +12,21 @@ const OPERATOR_ERRORS = [ConfigError, DataFolderError, DataFolderInUseError, Lis
 /** Prints a line for the person at the terminal; the log is for programs. */
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
+/**
+ * stderr; often a file on the disk that everything else lies on. When that is full, lines wait until there is
+ * room, which is better than a server that ends because it cannot say something.
+ */
+function logDestination() {
+  const destination = pino.destination({ fd: 2, sync: true })
+  destination.on('error', () => undefined)
+  return destination
+}
+
 try {
   const config = readConfig(process.env)
   const log = pino(
     { level: config.logLevel, redact: ['*.password', '*.token', '*.authorization'] },
-    pino.destination({ fd: 2, sync: true }),
+    logDestination(),
   )
   const app = await startApp(config, log, inheritedEnvironment(process.env, config.runEnv))
   log.info({ url: app.url, dataDir: config.dataDir }, 'listening')

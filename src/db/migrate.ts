@@ -22,13 +22,43 @@ export async function migrate(
   factory: SqlMigrationAwareDriverAdapterFactory,
   provider: Provider,
 ): Promise<string[]> {
+  await forgetUnfinished(factory)
   return withEngine(factory, async (engine) => {
-    const { appliedMigrationNames } = await engine.applyMigrations({
-      migrationsList: await readMigrations(provider),
-      filters: NO_FILTER,
-    })
-    return appliedMigrationNames
+    try {
+      const { appliedMigrationNames } = await engine.applyMigrations({
+        migrationsList: await readMigrations(provider),
+        filters: NO_FILTER,
+      })
+      return appliedMigrationNames
+    } catch (error) {
+      // Of an error of the database the engine passes on no more than its words.
+      const full = error instanceof Error && error.message.includes('SQLITE_FULL')
+      throw full ? Object.assign(error, { rawCode: SQLITE_FULL }) : error
+    }
   })
+}
+
+const SQLITE_FULL = 13
+const UNFINISHED = 'FROM "_prisma_migrations" WHERE "finished_at" IS NULL'
+
+/**
+ * Forgets migrations that were begun by a server that died, or ran out of disk: nothing of them was applied,
+ * but the engine would refuse to go on until a person has looked.
+ */
+async function forgetUnfinished(factory: SqlMigrationAwareDriverAdapterFactory): Promise<void> {
+  const adapter = await factory.connect()
+  const isTrue = async (sql: string) => {
+    const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
+    return rows.length > 0
+  }
+  try {
+    const isFirstStart = !(await isTrue(`SELECT 1 FROM sqlite_master WHERE name = '_prisma_migrations'`))
+    // Looked at first, because looking needs no lock and no room on the disk.
+    if (isFirstStart || !(await isTrue(`SELECT 1 ${UNFINISHED}`))) return
+    await adapter.executeRaw({ sql: `DELETE ${UNFINISHED}`, args: [], argTypes: [] })
+  } finally {
+    await adapter.dispose()
+  }
 }
 
 /**

@@ -13,6 +13,19 @@ export class EmbeddedSqlite extends PrismaLibSql {
     super({ url: `file:${path}` })
   }
 
+  /**
+   * Scripts are migrations. Each is one transaction, which also marks it as finished: whatever ends the server
+   * in between, a migration that is not marked has left nothing behind. Foreign keys cannot be switched
+   * off inside a transaction, and a table that is rebuilt would take along what refers to it.
+   */
+  override async connect() {
+    const adapter = await super.connect()
+    const executeScript = adapter.executeScript.bind(adapter)
+    adapter.executeScript = (script) =>
+      executeScript(`PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n${script};\n${MARK_FINISHED};\nCOMMIT`)
+    return adapter
+  }
+
   override createClient(config: Config): Client {
     const client = super.createClient(config)
     return new Proxy(client, {
@@ -39,6 +52,9 @@ export const CONNECTION_PRAGMAS = [
   'PRAGMA journal_size_limit = 67108864',
   'PRAGMA temp_store = MEMORY',
 ]
+
+const MARK_FINISHED =
+  'UPDATE "_prisma_migrations" SET "finished_at" = "started_at" WHERE "finished_at" IS NULL'
 
 /** Results upon which SQLite may end a transaction by itself: BUSY, NOMEM, INTERRUPT, IOERR and FULL. */
 const MAY_ROLL_BACK = [5, 7, 9, 10, 13]

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, type TestContext, test } from 'vitest'
@@ -197,16 +197,44 @@ test('a server that is killed and started again on a full disk serves what is th
   expect(await given.end(id)).toMatchObject({ status: 'CANCELLED' })
 })
 
-test('a server that is started for the first time on a full disk says so, and harms nothing', async (context) => {
+test('a server that is started for the first time on a full disk says so, harms nothing, and starts once there is room', async (context) => {
   const disk = smallDisk(context)
   const dataDir = join(disk.path, 'first')
-  disk.fill()
-  await expect(startServerProcess({ TRAINYARD_DATA_DIR: dataDir })).rejects.toThrow('The server ended')
-  disk.free()
-  const first = await startServerProcess({ TRAINYARD_DATA_DIR: dataDir })
-  await first.dispose()
-  expect(problemsIn(dataDir)).toEqual([])
-  await rm(dataDir, { recursive: true })
+  const logFile = join(disk.path, 'first.log')
+  const settings = { TRAINYARD_DATA_DIR: dataDir }
+  const said = new Set<string>()
+  // From no room at all to what the first start takes.
+  for (let left = 0; left < 1024 * 1024; left += scaled(256, 16) * 1024) {
+    await writeFile(logFile, ' '.repeat(4096))
+    disk.fill(left)
+    await truncate(logFile)
+    const started = await startServerProcess(settings, { logFile }).catch(() => null)
+    if (started) await started.dispose()
+    else said.add(await readFile(logFile, 'utf8'))
+    disk.free()
+    await (await startServerProcess(settings)).dispose()
+    expect(problemsIn(dataDir)).toEqual([])
+    await rm(dataDir, { recursive: true })
+  }
+  expect([...said]).toEqual([`The data folder ${dataDir} cannot be used: its disk is full.\n`])
+})
+
+test('a server whose log lies on the full disk lives on, and stops as it should', async (context) => {
+  const disk = smallDisk(context)
+  const settings = { TRAINYARD_DATA_DIR: join(disk.path, 'logging'), LOG_LEVEL: 'info' }
+  const logFile = join(disk.path, 'server.log')
+  const logging = await startServerProcess(settings, { logFile })
+  try {
+    disk.fill()
+    disk.fillUp(logFile)
+    // Stopping is told in the log before and after.
+    expect(await logging.kill('SIGTERM')).toBe(0)
+  } finally {
+    disk.free()
+    await logging.dispose()
+  }
+  expect(problemsIn(logging.dataDir)).toEqual([])
+  await rm(logging.dataDir, { recursive: true })
 })
 
 function total(ledgers: Ledger[], what: 'stored' | 'refused'): number {

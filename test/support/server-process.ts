@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,9 +30,13 @@ export interface ServerProcess {
 /**
  * Starts `npm start`'s program on a free port and signs in.
  *
+ * @param options.logFile where its log goes, which is shown unless given
  * @param settings environment variables; without a data folder among them it gets one that goes away with it
  */
-export async function startServerProcess(settings: Record<string, string> = {}): Promise<ServerProcess> {
+export async function startServerProcess(
+  settings: Record<string, string> = {},
+  { logFile }: { logFile?: string } = {},
+): Promise<ServerProcess> {
   const { TRAINYARD_DATA_DIR: givenFolder } = settings
   const dataDir = givenFolder ?? (await mkdtemp(join(tmpdir(), 'trainyard-test-')))
   const api = createClient('')
@@ -46,6 +51,7 @@ export async function startServerProcess(settings: Record<string, string> = {}):
       return child.pid
     },
     async start() {
+      const log = logFile === undefined ? 'inherit' : openSync(logFile, 'a')
       child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
         env: {
           PATH: process.env.PATH,
@@ -57,8 +63,9 @@ export async function startServerProcess(settings: Record<string, string> = {}):
           LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
           ...settings,
         },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', log],
       })
+      if (log !== 'inherit') closeSync(log)
       server.url = await addressOf(child)
       api.moveTo(server.url)
     },

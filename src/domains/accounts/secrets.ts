@@ -1,5 +1,5 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 
 const MASTER_BYTES = 32
 
@@ -30,12 +30,13 @@ async function readOrCreate(path: string): Promise<Buffer> {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
   const secret = randomBytes(MASTER_BYTES)
-  const file = await open(path, 'wx', 0o600)
+  const draft = `${path}.${process.pid}.tmp`
   try {
-    await file.writeFile(secret)
-    await file.sync()
+    // Renamed only when it is whole: half a secret, as a full disk gives, would be one that is damaged.
+    await writeFile(draft, secret, { mode: 0o600, flush: true })
+    await rename(draft, path)
   } finally {
-    await file.close()
+    await rm(draft, { force: true })
   }
   return secret
 }

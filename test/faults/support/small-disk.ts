@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,8 +17,10 @@ import { join } from 'node:path'
 export interface SmallDisk {
   /** Where it is mounted. */
   path: string
-  /** Takes all the room there is. */
-  fill(): void
+  /** Takes all the room there is, but for what is to be left, in bytes. */
+  fill(left?: number): void
+  /** Takes the room there is for a file: when the disk is full, that which is left in its last block. */
+  fillUp(file: string): void
   /** Gives the room back. */
   free(): void
   unmount(): void
@@ -26,12 +38,11 @@ export function mountSmallDisk(sizeMiB: number): SmallDisk | string {
   const ballast = join(path, 'ballast')
   return {
     path,
-    fill() {
-      const file = openSync(ballast, 'a')
-      const { bsize } = statfsSync(path)
-      for (const size of [1024 * 1024, bsize]) writeUntilFull(file, Buffer.alloc(size))
-      closeSync(file)
+    fill(left = 0) {
+      writeUntilFull(ballast, [1024 * 1024, statfsSync(path).bsize])
+      if (left > 0) truncateSync(ballast, statSync(ballast).size - left)
     },
+    fillUp: (file) => writeUntilFull(file, [1]),
     free: () => rmSync(ballast, { force: true }),
     unmount() {
       execFileSync('umount', [path])
@@ -40,10 +51,14 @@ export function mountSmallDisk(sizeMiB: number): SmallDisk | string {
   }
 }
 
-function writeUntilFull(file: number, bytes: Buffer): void {
-  try {
-    for (;;) writeSync(file, bytes)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+function writeUntilFull(path: string, sizes: number[]): void {
+  const file = openSync(path, 'a')
+  for (const size of sizes) {
+    try {
+      for (const bytes = Buffer.alloc(size); ; ) writeSync(file, bytes)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+    }
   }
+  closeSync(file)
 }
