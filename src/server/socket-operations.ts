@@ -19,9 +19,6 @@ export interface SocketRequest {
   principal: Principal | null
 }
 
-/** How operations on sockets are performed; graphql-ws knows them by their arguments. */
-export type SocketOperations = ReturnType<typeof createSocketOperations>
-
 /** Performs operations with the same parsing, validation and context as on HTTP. */
 export function createSocketOperations({
   graphql,

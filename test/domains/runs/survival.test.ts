@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,12 +85,11 @@ test('a run that ends while the server is down has its true exit code and end ti
   const script = `echo 'out of tune' >&2; until [ -e "$0" ]; do sleep 0.02; done; exit 7`
   const id = await given.run({ project: await given.project({ command: ['bash', '-c', script, end] }) })
   await until('its last words', async () => (await given.log(id)).length > 0)
-  const { pid } = await processRecord(id)
 
   await server.kill('SIGKILL')
   const before = Date.now()
   await writeFile(end, '')
-  await until('the process to end', () => !isRunning(pid))
+  await until('its end to be written down', () => existsSync(recordOf(id, 'exit')))
   const after = Date.now()
   await server.start()
 
@@ -145,8 +145,12 @@ async function pidOf(id: string): Promise<number> {
 }
 
 async function processRecord(id: string): Promise<{ pid: number }> {
-  const record = join(server.dataDir, 'runs', id, 'process', 'process.json')
-  return JSON.parse(await readFile(record, 'utf8')).identity
+  return JSON.parse(await readFile(recordOf(id, 'process'), 'utf8')).identity
+}
+
+/** What the supervisor of a run writes down. */
+function recordOf(id: string, record: 'process' | 'exit'): string {
+  return join(server.dataDir, 'runs', id, 'process', `${record}.json`)
 }
 
 /** Follows a log as a client does: comes back with its last cursor whenever the server goes away. */
