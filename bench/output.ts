@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BenchRunEndDocument } from '../src/generated/operations.ts'
+import { createSqliteLogLineStatements } from '../src/db/sqlite-log-line-statements.ts'
+import { isFinal } from '../src/domains/runs/status.ts'
+import { BenchRunEndDocument, RunUpdatedDocument } from '../src/generated/operations.ts'
 import { seed } from '../test/support/seed.ts'
 import type { BenchCase, Measurement } from './bench-case.ts'
 import { createBareDatabase } from './support/bare-database.ts'
@@ -11,8 +13,8 @@ const MILLION = 1_000_000
 const SENTENCE = 'took its batch from the queue, and put it back when it was done with it'
 /** What the server may hold beyond what it holds idle, in bytes. */
 const MEMORY_GOAL = 150 * 1024 * 1024
-/** How often the server is asked whether it has everything, in ms: seldom enough not to slow it down. */
-const ASK_MS = 50
+/** How much the server makes one transaction of, in bytes of output. */
+const CHUNK_BYTES = 256 * 1024
 /** How long a server is left alone before its idle memory is read, in ms. */
 const SETTLE_MS = 3000
 
@@ -53,7 +55,7 @@ function report(count: number, collected: Collected, bareSeconds: number): Measu
   ]
 }
 
-/** Starts a run that prints `count` lines, and waits until the API has the last one and says that it is over. */
+/** Starts a run that prints `count` lines, and waits until it is over and the API has the last one. */
 async function collect(server: BenchServer, count: number): Promise<Collected> {
   const given = seed(server.api)
   const project = await given.project({ command: ['seq', '-f', `worker %.0f ${SENTENCE}`, String(count)] })
@@ -61,22 +63,18 @@ async function collect(server: BenchServer, count: number): Promise<Collected> {
   const idleMemory = server.memory().resident
   server.forgetPeak()
 
-  const seconds = await secondsOf(async () => {
-    const id = await given.run({ project })
-    while (!(await hasEverything(server, id, count))) await sleep(ASK_MS)
-  })
-  return { seconds, idleMemory, peakMemory: server.memory().peak }
-}
-
-async function hasEverything({ api }: BenchServer, id: string, count: number): Promise<boolean> {
-  const { run } = await api.send(BenchRunEndDocument, { id })
-  const last = run?.logs.edges[0]?.node
-  if (run?.status === 'SUCCEEDED') {
-    if (last?.seq === count && last.message === messageOf(count)) return true
-    throw new Error(`The log ends with line ${last?.seq}: ${last?.message}`)
+  const id = await given.run({ project })
+  for await (const { runUpdated } of server.api.watch(RunUpdatedDocument, { runId: id })) {
+    if (isFinal(runUpdated.status)) break
   }
-  if (run?.status === 'FAILED') throw new Error(`The run failed: ${run.statusReason}`)
-  return false
+  const { run } = await server.api.send(BenchRunEndDocument, { id })
+  const readableAt = Date.now()
+  const last = run?.logs.edges[0]?.node
+  if (run?.status !== 'SUCCEEDED' || last?.seq !== count || last.message !== messageOf(count)) {
+    throw new Error(`The log is not complete: ${JSON.stringify(run)}`)
+  }
+  const seconds = (readableAt - Date.parse(run.startedAt ?? '')) / 1000
+  return { seconds, idleMemory, peakMemory: server.memory().peak }
 }
 
 /** How long the driver takes for the same rows, in transactions of as many as the server makes of one read. */
@@ -84,27 +82,25 @@ async function insertBare(count: number): Promise<number> {
   await using database = await createBareDatabase()
   const { client } = database
   await client.execute('INSERT INTO "Stream" ("id") VALUES (1)')
-  const perTransaction = Math.round((256 * 1024) / (messageOf(count).length + 1))
+  const logLines = createSqliteLogLineStatements((sql, args) => client.execute({ sql, args }))
+  const perTransaction = Math.round(CHUNK_BYTES / (messageOf(count).length + 1))
   const timestamp = Date.now()
-  return await secondsOf(async () => {
-    for (let first = 1; first <= count; first += perTransaction) {
-      const rows = Array.from({ length: Math.min(perTransaction, count - first + 1) }, (_, index) => [
-        first + index,
-        timestamp,
-        1,
-        0,
-        0,
-        messageOf(first + index),
-      ])
+  let seconds = 0
+  for (let first = 1; first <= count; first += perTransaction) {
+    const rows = Array.from({ length: Math.min(perTransaction, count - first + 1) }, (_, index) => ({
+      timestamp,
+      level: 1,
+      source: 0,
+      partial: 0,
+      message: messageOf(first + index),
+    }))
+    seconds += await secondsOf(async () => {
       await client.execute('BEGIN IMMEDIATE')
-      await client.execute({
-        sql: `INSERT INTO "LogLine" ("streamId", "seq", "timestamp", "level", "source", "partial", "message")
-                SELECT 1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?)`,
-        args: [JSON.stringify(rows)],
-      })
+      await logLines.insertLogLines(1, first, rows)
       await client.execute('COMMIT')
-    }
-  })
+    })
+  }
+  return seconds
 }
 
 function messageOf(number: number): string {

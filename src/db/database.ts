@@ -3,7 +3,7 @@ import { type Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { outageOf } from '../outage.ts'
 import { migrate } from './migrate.ts'
 import { CONNECTION_PRAGMAS, EmbeddedSqlite } from './sqlite.ts'
-import { sqliteStatements } from './sqlite-statements.ts'
+import { createSqliteStatements } from './sqlite-statements.ts'
 import type { Statements } from './statements.ts'
 
 /** A Prisma client inside a transaction. */
@@ -43,14 +43,19 @@ export async function openDatabase(path: string): Promise<Database> {
   for (const pragma of CONNECTION_PRAGMAS) await prisma.$queryRawUnsafe(pragma)
 
   const listeners = new Set<(sql: string) => void>()
-  prisma.$on('query', (event) => {
-    for (const listener of listeners) listener(event.query)
+  const tell = (sql: string) => {
+    for (const listener of listeners) listener(sql)
+  }
+  prisma.$on('query', (event) => tell(event.query))
+  const sql = createSqliteStatements(async (statement, values) => {
+    tell(statement)
+    await adapter.executeInTransaction(statement, values)
   })
 
   let last: Promise<unknown> = Promise.resolve()
   return {
     prisma,
-    sql: sqliteStatements,
+    sql,
     transaction(work) {
       const deadline = performance.now() + LOCK_PATIENCE_MS
       const result = last.then(() => unlocked(deadline, () => prisma.$transaction(work, LIMITS)))

@@ -9,6 +9,8 @@ import { PrismaLibSql } from '@prisma/adapter-libsql'
  * else run while a transaction is open, so the transaction can use the connection that is there.
  */
 export class EmbeddedSqlite extends PrismaLibSql {
+  #transaction: Transaction | null = null
+
   constructor(path: string) {
     super({ url: `file:${path}` })
   }
@@ -30,11 +32,27 @@ export class EmbeddedSqlite extends PrismaLibSql {
     const client = super.createClient(config)
     return new Proxy(client, {
       get: (target, property) => {
-        if (property === 'transaction') return () => beginOn(target)
+        if (property === 'transaction') return () => this.#begin(target)
         const value: unknown = Reflect.get(target, property, target)
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
+  }
+
+  /**
+   * Runs a statement in the transaction that is open. For large values: Prisma copies each several times, and
+   * keeps those of the last hundred statements.
+   *
+   * @throws when none is open, and what the driver throws
+   */
+  async executeInTransaction(sql: string, values: (string | number)[]): Promise<void> {
+    if (this.#transaction === null || this.#transaction.closed) throw new Error('No transaction is open.')
+    await this.#transaction.execute({ sql, args: values })
+  }
+
+  async #begin(client: Client): Promise<Transaction> {
+    this.#transaction = await beginOn(client)
+    return this.#transaction
   }
 }
 

@@ -3,14 +3,18 @@ import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 /** What can run a statement: the client, or a transaction. */
 export type Connection = PrismaClient | Prisma.TransactionClient
 
-/** A row of LogLine; `timestamp` in epoch ms, `level` and `source` as the positions in their enums. */
-export interface LogLineRow {
-  seq: number
+/** A row to insert into LogLine; `timestamp` in epoch ms, `level` and `source` as the positions in their enums. */
+export interface NewLogLineRow {
   timestamp: number
   level: number
   source: number
   partial: number
   message: string
+}
+
+/** A row of LogLine as it is read. */
+export interface LogLineRow extends NewLogLineRow {
+  seq: number
 }
 
 /** What to read of a stream of log lines, in order of `seq`; unset parts do not restrict. */
@@ -93,9 +97,10 @@ export interface BucketSelection {
   rollUpLevel: number | null
 }
 
-/** The statements that Prisma cannot express or not fast enough; one implementation per database. */
-export interface Statements {
-  insertLogLines(on: Connection, streamId: number, rows: LogLineRow[]): Promise<void>
+/** The statements for log lines. */
+export interface LogLineStatements {
+  /** Inserts lines whose numbers follow each other, in the transaction that is open. */
+  insertLogLines(streamId: number, firstSeq: number, rows: NewLogLineRow[]): Promise<void>
   /** The first `limit` lines of the selection, or the last ones (still in ascending order). */
   readLogLines(
     on: Connection,
@@ -113,6 +118,10 @@ export interface Statements {
     limit: { lines: number; bytes: number },
   ): Promise<LogLineRow[]>
   countLogLines(on: Connection, selection: LogLineSelection): Promise<number>
+}
+
+/** The statements that Prisma cannot express or not fast enough; one implementation per database. */
+export interface Statements extends LogLineStatements {
   /**
    * Inserts points with the numbers of a stream from `firstSeq` on, and returns how many: one that is there
    * already is left out.

@@ -44,15 +44,14 @@ export async function appendLogLines(
 ): Promise<void> {
   if (lines.length === 0) return
   const first = await takeNumbers(tx, streamId, lines.length)
-  const rows = lines.map((line, index) => ({
-    seq: first + index,
+  const rows = lines.map((line) => ({
     timestamp: line.timestamp.getTime(),
     level: LOG_LEVELS.indexOf(line.level),
     source: LOG_SOURCES.indexOf(line.source),
     partial: line.partial ? 1 : 0,
     message: line.message,
   }))
-  await database.sql.insertLogLines(tx, streamId, rows)
+  await database.sql.insertLogLines(streamId, first, rows)
 }
 
 /** Takes `count` numbers of a stream's sequence, and returns the first. */

@@ -34,6 +34,8 @@ interface Source {
   name: OutputSource
   path: string
   file: FileHandle | null
+  /** Taken again and again while the process prints faster than it is read; null else. */
+  buffer: Buffer | null
   splitter: LineSplitter
   /** How far the file was read; behind `splitter.offset` lies what is not a line yet. */
   position: number
@@ -41,9 +43,16 @@ interface Source {
   pieceLevel: LogLevel | null
 }
 
+/** What is new in a file. */
+interface News {
+  bytes: Buffer
+  /** When it was read, or written last if that was earlier, in epoch ms. */
+  timestamp: number
+}
+
 /** What one look at the files brought. */
 interface Harvest {
-  lines: NewLogLine[]
+  lines: Record<OutputSource, NewLogLine[]>
   points: MetricPoint[]
   /** Lines whose step is that of a progress bar, with their points. */
   borrowed: (BorrowedStep & { points: MetricPoint[] })[]
@@ -62,87 +71,80 @@ export async function createOutputCollector(
   const { database, signals } = deps
   const stored = await database.prisma.runOutput.findUniqueOrThrow({ where: { runId: run.id } })
   const parser = createOutputParser(stored.parserState)
-  // The bar on stderr tells the step of the records on stdout.
-  const sources = [
-    createSource('STDERR', join(processDir, 'stderr.log'), Number(stored.stderrOffset)),
-    createSource('STDOUT', join(processDir, 'stdout.log'), Number(stored.stdoutOffset)),
-  ]
+  const stderr = createSource('STDERR', join(processDir, 'stderr.log'), Number(stored.stderrOffset))
+  const stdout = createSource('STDOUT', join(processDir, 'stdout.log'), Number(stored.stdoutOffset))
+  let lastTimestamp = new Date(0)
 
-  async function readSource(source: Source, harvest: Harvest): Promise<boolean> {
-    source.file ??= await openIfThere(source.path)
-    if (!source.file) return false
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-    const { bytesRead } = await source.file.read(buffer, 0, CHUNK_BYTES, source.position)
-    if (bytesRead === 0) return false
-    // What is read late, after a restart, was not written later than the file says.
-    const { mtimeMs } = await source.file.stat()
-    source.position += bytesRead
-    take(source, source.splitter.push(buffer.subarray(0, bytesRead), Math.min(Date.now(), mtimeMs)), harvest)
-    return bytesRead === CHUNK_BYTES
+  /** Time does not run back. */
+  function advanceTo(timestamp: number): Date {
+    if (timestamp > lastTimestamp.getTime()) lastTimestamp = new Date(timestamp)
+    return lastTimestamp
   }
 
-  function take(source: Source, lines: OutputLine[], harvest: Harvest) {
-    for (const line of lines) {
-      for (const update of line.updates) understand(parser, update, source.name, line.timestamp, harvest)
-      if (!line.partial) understand(parser, line.message, source.name, line.timestamp, harvest)
-      harvest.lines.push({
-        timestamp: new Date(line.timestamp),
-        level: source.pieceLevel ?? levelOf(line.message, source.name),
-        source: source.name,
-        message: line.message,
-        partial: line.partial,
-      })
-      source.pieceLevel = line.partial ? (harvest.lines.at(-1)?.level ?? null) : null
+  function take(source: Source, lines: OutputLine[], timestamp: Date, harvest: Harvest) {
+    const taken = harvest.lines[source.name]
+    for (const { message, partial, updates } of lines) {
+      for (const update of updates) understand(parser, update, source.name, timestamp, harvest)
+      if (!partial) understand(parser, message, source.name, timestamp, harvest)
+      const level = source.pieceLevel ?? levelOf(message, source.name)
+      taken.push({ timestamp, level, source: source.name, message, partial })
+      source.pieceLevel = partial ? level : null
     }
+    letGo(lines)
+  }
+
+  function takeNews(source: Source, { bytes }: News, timestamp: Date, harvest: Harvest) {
+    take(source, source.splitter.push(bytes, timestamp.getTime()), timestamp, harvest)
     for (const update of source.splitter.takeUpdates()) {
-      understand(parser, update, source.name, Date.now(), harvest)
+      understand(parser, update, source.name, timestamp, harvest)
     }
     const live = source.splitter.live()
     if (live !== null) Object.assign(harvest.progress, parser.parseLive(live))
   }
 
   async function store(harvest: Harvest): Promise<void> {
-    const [stderr, stdout] = sources.map((source) => source.splitter.offset)
+    // Which line of which stream came first is not known; last words are on stderr.
+    const lines = harvest.lines.STDOUT.concat(harvest.lines.STDERR)
     await database.transaction(async (tx) => {
-      await appendLogLines(database, tx, run.logStreamId, harvest.lines)
+      await appendLogLines(database, tx, run.logStreamId, lines)
       await appendMetrics(database, tx, run, harvest.points)
       await storeProgress(tx, run.id, harvest.progress)
       await tx.runOutput.update({
         where: { runId: run.id },
-        data: { stderrOffset: stderr ?? 0, stdoutOffset: stdout ?? 0, parserState: parser.state },
+        data: {
+          stderrOffset: stderr.splitter.offset,
+          stdoutOffset: stdout.splitter.offset,
+          parserState: parser.state,
+        },
       })
     })
-    if (harvest.lines.length > 0) signals.notify(runTopics.stream(run.logStreamId))
+    if (lines.length > 0) signals.notify(runTopics.stream(run.logStreamId))
+    letGo(lines)
+    letGo(harvest.lines.STDOUT)
     if (harvest.points.length > 0) signals.notify(runTopics.stream(run.metricStreamId))
     if (harvest.points.length > 0 || Object.keys(harvest.progress).length > 0) announceRun(signals, run)
   }
 
   const settler = createStepSettler()
-  let lastTimestamp = new Date(0)
 
   function settleSteps({ borrowed }: Harvest) {
     settler.settle(borrowed)
     for (const { step, points } of borrowed) for (const point of points) point.step = step
   }
 
-  /** Which line of which stream came first is not known; last words are on stderr. Time does not run back. */
-  function orderLines({ lines }: Harvest) {
-    lines.sort((a, b) => Number(a.source === 'STDERR') - Number(b.source === 'STDERR'))
-    for (const line of lines) {
-      if (line.timestamp < lastTimestamp) line.timestamp = lastTimestamp
-      lastTimestamp = line.timestamp
-    }
-  }
-
   async function collect(): Promise<boolean> {
+    const errors = await readNews(stderr)
+    const output = await readNews(stdout)
+    if (!errors && !output) return false
     const harvest = emptyHarvest()
-    const before = sources.map((source) => source.position)
-    let more = false
-    for (const source of sources) more = (await readSource(source, harvest)) || more
+    const outputAt = advanceTo(output?.timestamp ?? 0)
+    const errorsAt = advanceTo(errors?.timestamp ?? 0)
+    // The bar on stderr tells the step of the records on stdout.
+    if (errors) takeNews(stderr, errors, errorsAt, harvest)
+    if (output) takeNews(stdout, output, outputAt, harvest)
     settleSteps(harvest)
-    orderLines(harvest)
-    if (sources.some((source, index) => source.position !== before[index])) await store(harvest)
-    return more
+    await store(harvest)
+    return errors?.bytes.length === CHUNK_BYTES || output?.bytes.length === CHUNK_BYTES
   }
 
   return {
@@ -151,33 +153,59 @@ export async function createOutputCollector(
       let more = true
       while (more) more = await collect()
       const harvest = emptyHarvest()
-      for (const source of sources) take(source, source.splitter.end(), harvest)
-      if (harvest.lines.length > 0) await store(harvest)
+      for (const source of [stderr, stdout]) take(source, source.splitter.end(), lastTimestamp, harvest)
+      if (harvest.lines.STDERR.length > 0 || harvest.lines.STDOUT.length > 0) await store(harvest)
     },
     async lastErrorLine() {
-      const stderr = selectLogLines(run.logStreamId, { source: 'STDERR' })
-      const lines = await database.sql.readLogLines(database.prisma, stderr, LAST_WORDS_LINES, 'end')
+      const errors = selectLogLines(run.logStreamId, { source: 'STDERR' })
+      const lines = await database.sql.readLogLines(database.prisma, errors, LAST_WORDS_LINES, 'end')
       return lines.findLast((line) => line.message.trim() !== '')?.message.trim() ?? null
     },
     async close() {
-      for (const source of sources) await source.file?.close()
+      await stderr.file?.close()
+      await stdout.file?.close()
     },
   }
 }
 
 function createSource(name: OutputSource, path: string, offset: number): Source {
-  return { name, path, file: null, splitter: createLineSplitter(offset), position: offset, pieceLevel: null }
+  const splitter = createLineSplitter(offset)
+  return { name, path, file: null, buffer: null, splitter, position: offset, pieceLevel: null }
+}
+
+/** Reads on, at most a chunk; null when there is nothing new. */
+async function readNews(source: Source): Promise<News | null> {
+  source.file ??= await openIfThere(source.path)
+  if (!source.file) return null
+  const { size, mtimeMs } = await source.file.stat()
+  if (size <= source.position) return null
+  const length = Math.min(CHUNK_BYTES, size - source.position)
+  source.buffer = length === CHUNK_BYTES ? (source.buffer ?? Buffer.allocUnsafe(CHUNK_BYTES)) : null
+  const buffer = source.buffer ?? Buffer.allocUnsafe(length)
+  const { bytesRead } = await source.file.read(buffer, 0, length, source.position)
+  if (bytesRead === 0) return null
+  source.position += bytesRead
+  // What is read late, after a restart, was not written later than the file says.
+  return { bytes: buffer.subarray(0, bytesRead), timestamp: Math.min(Date.now(), mtimeMs) }
+}
+
+/**
+ * Empties an array of lines that nobody needs any more. What hangs on an array that has grown old stays until the
+ * next full garbage collection: hundreds of MB of lines while a process prints as fast as it can.
+ */
+function letGo(lines: unknown[]): void {
+  lines.length = 0
 }
 
 function emptyHarvest(): Harvest {
-  return { lines: [], points: [], borrowed: [], progress: {} }
+  return { lines: { STDOUT: [], STDERR: [] }, points: [], borrowed: [], progress: {} }
 }
 
 function understand(
   parser: OutputParser,
   text: string,
   source: OutputSource,
-  timestamp: number,
+  timestamp: Date,
   harvest: Harvest,
 ): void {
   const parsed: ParsedOutput | null = parser.parse(text, source)
@@ -185,7 +213,7 @@ function understand(
   Object.assign(harvest.progress, parsed.progress)
   const points = parsed.metrics
     .filter(({ step }) => step <= MAX_STEP)
-    .map(({ key, value, step }) => ({ key: toMetricKey(key), value, step, timestamp: new Date(timestamp) }))
+    .map(({ key, value, step }) => ({ key: toMetricKey(key), value, step, timestamp }))
   const [first] = points
   if (!first) return
   harvest.points.push(...points)
