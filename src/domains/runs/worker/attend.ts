@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { type FolderWatch, watchFolder } from '../../../execution/output/wake-on-change.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { outageOf } from '../../../outage.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
@@ -24,8 +25,10 @@ export interface AttendDependencies extends LaunchDependencies {
   artifactQuietMs: number
 }
 
-/** How often the output of a run is looked at, in ms: what a watcher of its log waits at most. */
+/** How often the output of a run is looked at, in ms, where the operating system does not tell that there is more. */
 const POLL_MS = 100
+/** How long new output may wait for more, in ms: a process that prints all the time is stored 50 times a second. */
+const PACE_MS = 20
 /** How often its output folder is looked at, in ms. */
 const SCAN_MS = 1000
 /** How often the database is asked for a cancel that was not passed on, in ms. */
@@ -67,11 +70,15 @@ async function attendOnce(deps: AttendDependencies, run: Run, signal: AbortSigna
   const artifacts = await createArtifactCollector({ ...deps, quietMs: deps.artifactQuietMs }, run, paths)
   // Beside the rest, because the checksum of a large checkpoint takes a minute.
   const scans = inBackground(() => artifacts.collect(signal), SCAN_MS)
+  const changes = watchFolder(paths.process, (err) => {
+    deps.log.info({ err }, 'the output is polled: the system does not tell of changes')
+  })
   try {
-    const report = await followProcess(deps, run, paths, { output, scans }, signal)
+    const report = await followProcess(deps, run, paths, { output, changes, scans }, signal)
     await scans.done()
     if (report) await conclude(deps, run, report, { output, artifacts })
   } finally {
+    changes.close()
     await scans.idle()
     await output.close()
   }
@@ -82,7 +89,7 @@ async function followProcess(
   deps: AttendDependencies,
   run: Run,
   paths: RunPaths,
-  { output, scans }: { output: OutputCollector; scans: BackgroundWork },
+  { output, changes, scans }: { output: OutputCollector; changes: FolderWatch; scans: BackgroundWork },
   signal: AbortSignal,
 ): Promise<EndReport | null> {
   const relayCancel = createCancelRelay(deps, run.id, paths)
@@ -106,7 +113,7 @@ async function followProcess(
     }
     const more = await output.collect()
     scans.tick()
-    if (!more) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+    if (!more) await changes.wait({ paceMs: PACE_MS, pollMs: POLL_MS }, signal)
   }
   return null
 }
