@@ -1,5 +1,12 @@
 import { allDigits, exactly, fixedWidth, readRows, toNumber } from './sqlite-rows.ts'
-import type { BucketSelection, KeyedPointRow, PointSummary, SeriesSegment, Statements } from './statements.ts'
+import type {
+  BucketSelection,
+  KeyedPointRow,
+  LatestMetricRow,
+  PointSummary,
+  SeriesSegment,
+  Statements,
+} from './statements.ts'
 
 type MetricStatements = Pick<
   Statements,
@@ -9,6 +16,7 @@ type MetricStatements = Pick<
   | 'addToRollUps'
   | 'buildRollUps'
   | 'countRanges'
+  | 'readLatestMetrics'
   | 'readMetricPoints'
   | 'readStepRange'
   | 'readBuckets'
@@ -131,6 +139,19 @@ export const sqliteMetricStatements: MetricStatements = {
       seriesId,
     )
     return Number(row?.count ?? 0)
+  },
+
+  async readLatestMetrics(on, runIds) {
+    const rows = await readRows<[string, string, number, string, number, number]>(
+      on,
+      `SELECT "runId", "key", "lastStep", ${exactly('"lastValue"')} AS "lastValue", "lastNonFinite", "lastTimestamp"
+       FROM "MetricSeries" WHERE "runId" IN (SELECT value FROM json_each(?)) ORDER BY "runId", "key"`,
+      ['runId', 'key', 'lastStep', 'lastValue', 'lastNonFinite', 'lastTimestamp'],
+      [JSON.stringify(runIds)],
+    )
+    return rows.map(([runId, key, step, value, nonFinite, timestamp]): LatestMetricRow => {
+      return { runId, key, step, value: Number(value), nonFinite, timestamp }
+    })
   },
 
   async readMetricPoints(on, { streamId, after, keys }, limit) {

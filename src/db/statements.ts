@@ -83,6 +83,16 @@ export interface RollUpRow extends PointSummary {
   range: number
 }
 
+/** The latest value of a series, with the run that it is of. */
+export interface LatestMetricRow {
+  runId: string
+  key: string
+  step: number
+  value: number
+  nonFinite: number
+  timestamp: number
+}
+
 /** A piece of a series: the points themselves, or what they come to in the ranges of a level. */
 export type SeriesSegment =
   | { level: null; firstStep: number; lastStep: number }
@@ -141,6 +151,8 @@ export interface Statements extends LogLineStatements {
   buildRollUps(on: Connection, seriesId: number, level: number, from: number | null): Promise<void>
   /** In how many ranges of a level a series has points. */
   countRanges(on: Connection, seriesId: number, level: number): Promise<number>
+  /** The latest values of all series of some runs, by run and key. */
+  readLatestMetrics(on: Connection, runIds: string[]): Promise<LatestMetricRow[]>
   readMetricPoints(
     on: Connection,
     selection: { streamId: number; after: number; keys?: string[] | undefined },

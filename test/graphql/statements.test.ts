@@ -110,7 +110,8 @@ test('what a list takes of the database does not grow with the list', async () =
         "SELECT 8 columns FROM User WHERE (User.id = ? AND 1=1) LIMIT ? OFFSET ?",
         "SELECT 17 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
         "SELECT 29 columns FROM Run WHERE (1=1 AND Run.projectId IN (…)) ORDER BY Run.id DESC LIMIT ? OFFSET ?",
-        "SELECT 9 columns FROM MetricSeries WHERE MetricSeries.runId IN (…) ORDER BY MetricSeries.key ASC LIMIT ? OFFSET ?",
+        "SELECT 6 columns FROM (SELECT "runId", "key", "lastStep", CASE WHEN "lastValue" IS NOT NULL THEN printf('%!.17g', "lastValue") END AS "lastValue", "lastNonFinite", "lastTimestamp"
+           FROM "MetricSeries" WHERE "runId" IN (SELECT value FROM json_each(…)) ORDER BY "runId", "key")",
       ],
       "runs": [
         "SELECT 8 columns FROM User WHERE (User.id = ? AND 1=1) LIMIT ? OFFSET ?",

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../../db/database.ts'
-import type { MetricPointRow, SeriesGrowth } from '../../db/statements.ts'
+import type { LatestMetricRow, MetricPointRow, SeriesGrowth } from '../../db/statements.ts'
 import type { MetricSeries as StoredSeries } from '../../generated/prisma/client.ts'
 import { takeNumbers } from '../../streams/log-lines.ts'
 import { type GrownSeries, keepRollUps } from './metric-roll-ups.ts'
@@ -89,20 +89,9 @@ export interface DeliveredPoint extends StoredValue {
   timestamp: Date
 }
 
-/** The latest value of a series. */
-export function latestOf(series: {
-  key: string
-  lastStep: number
-  lastValue: number
-  lastNonFinite: number
-  lastTimestamp: bigint
-}): DeliveredPoint {
-  return {
-    key: series.key,
-    step: series.lastStep,
-    timestamp: new Date(Number(series.lastTimestamp)),
-    ...toStoredValue(series.lastValue, series.lastNonFinite),
-  }
+/** The latest value of a series, for clients. */
+export function latestOf({ key, step, value, nonFinite, timestamp }: LatestMetricRow): DeliveredPoint {
+  return { key, step, timestamp: new Date(timestamp), ...toStoredValue(value, nonFinite) }
 }
 
 /** The series of a run as they are before points are added. */

@@ -1,8 +1,9 @@
+import { createBatch } from '../../db/batch.ts'
 import type { Database } from '../../db/database.ts'
 import { ValidationError } from '../../errors.ts'
 import { type LogPage, type LogPageArgs, readLogPage } from '../../streams/log-pages.ts'
 import { type MetricSeries, readSeries } from './metric-series.ts'
-import { MAX_STEP, MIN_STEP } from './metric-store.ts'
+import { type DeliveredPoint, latestOf, MAX_STEP, MIN_STEP } from './metric-store.ts'
 
 /** The most buckets of a series that one request gets. */
 export const MAX_BUCKETS = 10_000
@@ -19,7 +20,17 @@ export type RunRecords = ReturnType<typeof createRunRecords>
 
 /** What is stored of a run besides its row: its log and its metrics. Whoever has the run may read them. */
 export function createRunRecords({ database }: { database: Database }) {
+  const latestOfRun = createBatch(async (runIds: string[]) => {
+    const rows = await database.sql.readLatestMetrics(database.prisma, runIds)
+    return Map.groupBy(rows, (row) => row.runId)
+  })
+
   return {
+    /** The latest value of every key of a run, by key. */
+    async latestMetrics(run: { id: string }): Promise<DeliveredPoint[]> {
+      return ((await latestOfRun(run.id)) ?? []).map(latestOf)
+    },
+
     /** A page of a run's log. @throws ValidationError for a cursor of another stream */
     logs(run: { logStreamId: number }, args: LogPageArgs): Promise<LogPage> {
       return readLogPage(database, run.logStreamId, args)

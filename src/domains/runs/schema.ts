@@ -6,7 +6,6 @@ import { matchingArtifacts } from '../artifacts/service.ts'
 import { ProjectType } from '../projects/schema.ts'
 import { matchingRuns } from './filter.ts'
 import { LogConnectionType, LogFilterInput } from './logs.schema.ts'
-import { latestOf } from './metric-store.ts'
 import { MetricSeriesType, MetricValueType } from './metrics.schema.ts'
 import { isFinal, RUN_STATUS_LABELS, type RunStatus, toRunStatus } from './status.ts'
 
@@ -79,8 +78,7 @@ export const RunType = builder.prismaNode('Run', {
     metrics: t.field({
       type: [MetricValueType],
       description: 'The latest value of every key, by key.',
-      select: { metrics: { orderBy: { key: 'asc' } } },
-      resolve: (run) => run.metrics.map(latestOf),
+      resolve: (run, _args, { services }) => services.runRecords.latestMetrics(run),
     }),
     metricSeries: t.field({
       type: [MetricSeriesType],
