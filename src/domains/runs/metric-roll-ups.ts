@@ -22,12 +22,13 @@ export interface GrownSeries {
 
 /** Brings the roll-ups of series up to date with the points that were stored just now. */
 export async function keepRollUps(database: Database, tx: Transaction, grown: GrownSeries[]): Promise<void> {
-  const rows: RollUpRow[] = []
+  const rows = grown.flatMap((series) =>
+    series.rollUpLevel === null ? [] : rollUp(series, series.rollUpLevel),
+  )
+  if (rows.length > 0) await database.sql.addToRollUps(tx, rows)
   for (const series of grown) {
     if (await isDueForBuild(tx, series)) await build(database, tx, series)
-    else if (series.rollUpLevel !== null) rows.push(...rollUp(series, series.rollUpLevel))
   }
-  if (rows.length > 0) await database.sql.addToRollUps(tx, rows)
 }
 
 /**

@@ -68,8 +68,8 @@ const SHAPES: Record<string, () => Point[]> = {
     ...pointsAt(times(35_000, (n) => 5_000_000 + n)),
   ],
   'every step, then sparse ones': () => [
-    ...pointsAt(times(15_000, (n) => n)),
-    ...pointsAt(times(5000, (n) => n * 400_000)),
+    ...pointsAt(times(14_000, (n) => n)),
+    ...pointsAt(times(10_000, (n) => (n - 5000) * 400_000)),
   ],
   'a step that never moves': () => pointsAt(times(22_000, (n) => (n < 21_000 ? 7 : integer(6, 9)))),
   'a report that is sent again': () => {
@@ -94,7 +94,7 @@ describe.each(Object.entries(SHAPES))('a series of %s', (_, make) => {
   test.each([1, 2, 7, 100, 1000, 10_000])(
     'comes in up to %i buckets of exactly its points',
     async (maxPoints) => {
-      await expectExact({ maxPoints, minStep: MIN_STEP, maxStep: MAX_STEP })
+      await expectExact(id, stored, { maxPoints, minStep: MIN_STEP, maxStep: MAX_STEP })
     },
   )
 
@@ -104,7 +104,7 @@ describe.each(Object.entries(SHAPES))('a series of %s', (_, make) => {
       const [minStep, maxStep] = ends
         .map((step) => Math.min(Math.max(step, MIN_STEP), MAX_STEP))
         .sort((a, b) => a - b)
-      await expectExact({
+      await expectExact(id, stored, {
         maxPoints: pick([1, 3, 50, 400, 3000]),
         minStep: minStep ?? 0,
         maxStep: maxStep ?? 0,
@@ -112,47 +112,82 @@ describe.each(Object.entries(SHAPES))('a series of %s', (_, make) => {
     }
   })
 
-  /** Holds what the server says against the points themselves. */
-  async function expectExact(range: { maxPoints: number; minStep: number; maxStep: number }) {
-    const [series] = await seriesOf(id, range)
-    const asked = stored.filter(({ step }) => step >= range.minStep && step <= range.maxStep)
-    const buckets = series?.buckets ?? []
-    expect(series?.pointCount, JSON.stringify(range)).toBe(asked.length)
-    expect(buckets.length).toBeLessThanOrEqual(range.maxPoints)
+  test('costs few rows beyond its points', async () => {
+    const { points, rollUps } = await countRows(id)
+    expect(points).toBe(stored.length)
+    expect(rollUps).toBeLessThan(points / 5)
+  })
+})
 
-    const first = asked[0]?.step ?? 0
-    const width = Math.ceil(((asked.at(-1)?.step ?? 0) - first + 1) / range.maxPoints)
-    let [seen, before] = [0, Number.NEGATIVE_INFINITY]
-    for (const bucket of buckets) {
-      expect(bucket.step, JSON.stringify(range)).toBeGreaterThan(before)
-      expect(bucket.lastStep - bucket.step).toBeLessThan(2 * width)
-      const inside = asked.slice(seen, seen + bucket.count)
-      expectSummary(bucket, inside, JSON.stringify(range))
-      seen += bucket.count
-      before = bucket.lastStep
-    }
-    expect(seen).toBe(asked.length)
-  }
+test('a series from before there were roll-ups is read as it is, and rolled up when it grows', async () => {
+  const id = await given.run({ project })
+  const points = pointsAt(times(10_000, (n) => n * 3))
+  await report(id, 'x', points)
+  const database = createClient({ url: `file:${join(app.dataDir, 'trainyard.db')}` })
+  const series = `"seriesId" IN (SELECT "id" FROM "MetricSeries" WHERE "runId" = '${id}')`
+  await database.execute(`DELETE FROM "MetricRollUp" WHERE ${series}`)
+  await database.execute(`UPDATE "MetricSeries" SET "rollUpLevel" = NULL WHERE "runId" = '${id}'`)
+  database.close()
+  const all = { maxPoints: 100, minStep: MIN_STEP, maxStep: MAX_STEP }
+  await expectExact(id, withoutRepeats(points), all)
+
+  const late = pointsAt([5, 50_000])
+  await report(id, 'x', late)
+  expect((await countRows(id)).rollUps).toBeGreaterThan(0)
+  await expectExact(id, withoutRepeats([...points, ...late]), all)
 })
 
 test('a series that is deleted leaves nothing behind', async () => {
   const name = await given.project({ command: ['true'] })
   const id = await given.run({ project: name })
-  const database = createClient({ url: `file:${join(app.dataDir, 'trainyard.db')}` })
-  const count = async () => {
-    const { rows } = await database.execute(
-      'SELECT (SELECT COUNT(*) FROM "MetricPoint"), (SELECT COUNT(*) FROM "MetricRollUp")',
-    )
-    return Array.from(rows[0] ?? [], Number)
-  }
-  const before = await count()
+  const before = await countRows()
   await report(id, 'x', pointsAt(times(10_000, (n) => n)))
-  expect(await count()).not.toEqual(before)
+  expect((await countRows(id)).rollUps).toBeGreaterThan(0)
   await given.cancel(id)
   await app.api.send(RunsDeleteProjectDocument, { input: { ref: name } })
-  expect(await count()).toEqual(before)
-  database.close()
+  expect(await countRows()).toEqual(before)
 })
+
+/** Holds what the server says against the points themselves. */
+async function expectExact(
+  id: string,
+  stored: Point[],
+  range: { maxPoints: number; minStep: number; maxStep: number },
+) {
+  const [series] = await seriesOf(id, range)
+  const asked = stored.filter(({ step }) => step >= range.minStep && step <= range.maxStep)
+  const buckets = series?.buckets ?? []
+  expect(series?.pointCount, JSON.stringify(range)).toBe(asked.length)
+  expect(buckets.length).toBeLessThanOrEqual(range.maxPoints)
+
+  const first = asked[0]?.step ?? 0
+  const width = Math.ceil(((asked.at(-1)?.step ?? 0) - first + 1) / range.maxPoints)
+  let [seen, before] = [0, Number.NEGATIVE_INFINITY]
+  for (const bucket of buckets) {
+    expect(bucket.step, JSON.stringify(range)).toBeGreaterThan(before)
+    expect(bucket.lastStep - bucket.step).toBeLessThan(2 * width)
+    const inside = asked.slice(seen, seen + bucket.count)
+    expectSummary(bucket, inside, JSON.stringify(range))
+    seen += bucket.count
+    before = bucket.lastStep
+  }
+  expect(seen).toBe(asked.length)
+}
+
+/** How many rows the database has of a run, or of all runs. */
+async function countRows(runId?: string) {
+  const database = createClient({ url: `file:${join(app.dataDir, 'trainyard.db')}` })
+  const count = async (table: string) => {
+    const { rows } = await database.execute({
+      sql: `SELECT COUNT(*) FROM "${table}" ${runId === undefined ? '' : 'WHERE "seriesId" IN (SELECT "id" FROM "MetricSeries" WHERE "runId" = ?)'}`,
+      args: runId === undefined ? [] : [runId],
+    })
+    return Number(rows[0]?.[0])
+  }
+  const counts = { points: await count('MetricPoint'), rollUps: await count('MetricRollUp') }
+  database.close()
+  return counts
+}
 
 function expectSummary(bucket: Bucket, points: Point[], message: string) {
   const last = points.at(-1)?.step
