@@ -64,8 +64,7 @@ test(`${ROUNDS} kills of the server at any moment lose, repeat and misreport no 
     await sleep(away / 2)
     for (; random.chance(0.2); found.killsWhileStarting++) await client.startAndKill(random.below(1200))
 
-    const { spawnedAt } = await client.start()
-    const adoptions = await adoptionsOf(living(orders), spawnedAt)
+    const adoptions = await adoptionsOf(living(orders), await client.start())
     found.adopted += adoptions.length
     found.slowest = Math.max(found.slowest, ...adoptions)
     await activity
@@ -109,12 +108,10 @@ test(`${MANY} runs at the same time are adopted within 5 s of the start`, async 
     return { key: `many-${index}`, exitCode: 0, id: null, cancelled: false, released: false }
   })
   for (const order of orders) await submit(project, order)
-  const started = Date.now()
-  await adoptionsOf(orders, started)
+  for (const order of orders) await until('its output', () => goesOn(order, 0))
 
   await client.kill()
-  const { spawnedAt } = await client.start()
-  const slowest = Math.max(...(await adoptionsOf(orders, spawnedAt)))
+  const slowest = Math.max(...(await adoptionsOf(orders, await client.start())))
 
   await Promise.all(orders.map(release))
   const ends = await endedRuns(server.api, project)
@@ -197,14 +194,18 @@ function timeAway(round: number, random: Random): number {
 }
 
 /**
- * Milliseconds from the start of the server's process until the log of each run goes on; those that are ended
- * meanwhile are left out. One request at a time, so that to ask is no burden.
+ * Milliseconds from a start of the server until the log of each run goes on; those that are ended meanwhile are
+ * left out. The start is that of the process; in `npm test`, whose other files load their programs at the same
+ * time, the moment at which it listens. One request at a time, so that to ask is no burden.
  */
-async function adoptionsOf(orders: Ordered[], spawnedAt: number): Promise<number[]> {
+async function adoptionsOf(
+  orders: Ordered[],
+  { spawnedAt, listenedAt }: { spawnedAt: number; listenedAt: number },
+): Promise<number[]> {
   const times: number[] = []
   for (const order of orders) {
     await until('the log to go on', async () => order.released || order.cancelled || goesOn(order, spawnedAt))
-    if (!order.released && !order.cancelled) times.push(Date.now() - spawnedAt)
+    if (!order.released && !order.cancelled) times.push(Date.now() - scaled(listenedAt, spawnedAt))
   }
   return times
 }

@@ -13,8 +13,8 @@ export interface InsistentClient {
   kill(): Promise<void>
   /** Starts the server, and kills it so long after. */
   startAndKill(afterMs: number): Promise<void>
-  /** Starts the server, and tells when its process was made. */
-  start(): Promise<{ spawnedAt: number }>
+  /** Starts the server, and tells when its process was made and when it listened. */
+  start(): Promise<{ spawnedAt: number; listenedAt: number }>
   /** How often an operation was cut off and sent again. */
   retries(): number
 }
@@ -59,7 +59,7 @@ export function createInsistentClient(server: ServerProcess): InsistentClient {
       await server.start()
       isServing = true
       serving.resolve()
-      return { spawnedAt }
+      return { spawnedAt, listenedAt: Date.now() }
     },
     retries: () => retries,
   }
