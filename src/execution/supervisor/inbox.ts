@@ -33,8 +33,7 @@ export function openInbox(directory: string): Inbox {
     current = current ? combine(current, request) : request
     resolve()
   }
-  const takeDefault = () => {
-    const requestedAt = Date.now()
+  const takeDefault = (requestedAt: number) => {
     if (!current) take({ requestedAt, deadline: requestedAt + DEFAULT_GRACE, grace: DEFAULT_GRACE })
   }
   const check = async () => {
@@ -42,7 +41,7 @@ export function openInbox(directory: string): Inbox {
       const stored = await readTerminationRequest(directory)
       if (stored) take(stored)
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return takeDefault()
+      if (hasCode(error, 'ENOENT')) return takeDefault(Date.now())
       // Once: twice a second for weeks would fill the disk.
       if (!failed) log(`requests to terminate cannot be read: ${error}`)
       failed = true
@@ -52,8 +51,10 @@ export function openInbox(directory: string): Inbox {
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   process.on('SIGTERM', async () => {
+    // The command may have got the signal too, and end meanwhile.
+    const requestedAt = Date.now()
     await check()
-    takeDefault()
+    takeDefault(requestedAt)
   })
   setInterval(check, POLL_INTERVAL)
 

@@ -193,6 +193,8 @@ test('a run whose records vanish while it runs is lost, and not started a second
   executor.report = { state: 'absent' }
   expect((await reaches(id, 'LOST')).statusReason).toContain('gone')
   expect(executor.launched).toEqual([id])
+  // Should it run all the same, nobody would find it any more.
+  expect(executor.terminated).toEqual([30])
 })
 
 test('a run that ended before anyone looked has all its times', async () => {
