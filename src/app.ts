@@ -30,6 +30,7 @@ import { createErrorMask } from './server/mask-errors.ts'
 import { serveSockets } from './server/ws.ts'
 import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
+import { watchRoom } from './storage/room.ts'
 import { createSignals } from './streams/signals.ts'
 
 /** How long requests under way may take when the server stops, in ms. */
@@ -95,6 +96,8 @@ export async function startApp(
     const storage = await createFilesystemStorage({ root: join(dataDir, 'storage') })
     const blobs = createBlobs({ database, storage })
     await blobs.sweep()
+    const room = watchRoom({ folder: dataDir, log: log.child({ domain: 'storage' }) })
+    onStop.push(() => room.stop())
     const signals = createSignals()
     const executor = createLocalExecutor()
 
@@ -134,6 +137,7 @@ export async function startApp(
       ...shared,
       ...config,
       storage,
+      room,
       executor,
       accounts,
       environment: inheritedEnvironment,
@@ -142,7 +146,7 @@ export async function startApp(
     })
     onStop.push(() => scheduler.stop())
 
-    const health = createHealth({ database, dataDir })
+    const health = createHealth({ database, room })
     const graphqlLog = log.child({ domain: 'graphql' })
     const maskError = createErrorMask(graphqlLog)
     const graphql = createGraphqlHandler({

@@ -1,6 +1,6 @@
-import { statfs } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import type { Database } from '../db/database.ts'
+import type { Room } from '../storage/room.ts'
 import { sendJson } from './respond.ts'
 
 /** Tells whether the server lives and whether it can be used. */
@@ -13,11 +13,8 @@ export interface Health {
   ready(res: ServerResponse): Promise<void>
 }
 
-/** With less than this left, in bytes, hardly anything can be stored: an upload, a start of a run, a commit. */
-const LEAST_FREE_BYTES = 1024 * 1024
-
 /** Health of a server that is not ready yet. */
-export function createHealth({ database, dataDir }: { database: Database; dataDir: string }): Health {
+export function createHealth({ database, room }: { database: Database; room: Room }): Health {
   let isReady = false
 
   /** Why the server cannot be used right now; null when it can. */
@@ -25,10 +22,7 @@ export function createHealth({ database, dataDir }: { database: Database; dataDi
     if (!isReady) return 'The server is starting or stopping.'
     const answers = await database.prisma.$queryRawUnsafe('SELECT 1').then(Boolean, () => false)
     if (!answers) return 'The database does not answer.'
-    const { bavail, bsize } = await statfs(dataDir)
-    return bavail * bsize < LEAST_FREE_BYTES
-      ? 'The disk is full: it can be read from, but not written to.'
-      : null
+    return (await room.isFull()) ? 'The disk is full: it can be read from, but not written to.' : null
   }
 
   return {

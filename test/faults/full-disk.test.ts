@@ -143,6 +143,10 @@ test('runs that print and save while the disk is full lose nothing that they wro
     const recorded = (await given.state(id)).artifacts.edges.map(({ node }) => node)
     expect(recorded.map(({ name, sha256 }) => [name, sha256]).toSorted()).toEqual(artifacts)
   }
+  const [cut] = outputOf(server.dataDir, impatient).cut
+  expect((await given.log(impatient)).map((line) => line.message)).toContainEqual(
+    expect.stringContaining(`${cut} was being written when the disk was full`),
+  )
   expect(problemsIn(server.dataDir)).toEqual([])
 })
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A training that tries again when something does not fit: prints and saves until its file appears. */
@@ -38,10 +38,17 @@ export function outputOf(dataDir: string, runId: string) {
   const root = join(dataDir, 'runs', runId)
   const text = readFileSync(join(root, 'process/stdout.log'), 'utf8')
   const output = join(root, 'output')
+  const files = readdirSync(output)
+  // Both scripts write files of a whole number of these.
+  const isWhole = (name: string) => {
+    const { size } = statSync(join(output, name))
+    return size > 0 && size % 100_000 === 0
+  }
   return {
     lines: text.split('\n').slice(0, text.endsWith('\n') ? -1 : undefined),
     /** Name and sum of each file. */
-    artifacts: readdirSync(output)
+    artifacts: files
+      .filter(isWhole)
       .map((name) => [
         name,
         createHash('sha256')
@@ -49,6 +56,8 @@ export function outputOf(dataDir: string, runId: string) {
           .digest('hex'),
       ])
       .toSorted(),
+    /** What did not fit. */
+    cut: files.filter((name) => !isWhole(name)),
     pid: Number(JSON.parse(readFileSync(join(root, 'process/process.json'), 'utf8')).identity.pid),
   }
 }

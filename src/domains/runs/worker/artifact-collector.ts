@@ -8,9 +8,12 @@ import { type Candidate, scanOutput } from '../../../execution/artifacts/scan.ts
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { isErrno } from '../../../storage/errno.ts'
+import type { Room } from '../../../storage/room.ts'
+import { appendLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
-import { type ArtifactContents, readContents } from '../../artifacts/contents.ts'
+import { readContents } from '../../artifacts/contents.ts'
 import { recordArtifact } from '../../artifacts/service.ts'
+import { runTopics } from '../lifecycle.ts'
 import type { RunPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
 
@@ -27,11 +30,18 @@ const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'EIO', 'CON
 
 /** A collector that continues where the last server stopped. */
 export async function createArtifactCollector(
-  deps: { database: Database; signals: Signals; executor: Executor; log: Logger; quietMs: number },
+  deps: {
+    database: Database
+    signals: Signals
+    executor: Executor
+    room: Room
+    log: Logger
+    quietMs: number
+  },
   run: Run,
   paths: RunPaths,
 ): Promise<ArtifactCollector> {
-  const { database, signals, executor, log, quietMs } = deps
+  const { database, signals, executor, room, log, quietMs } = deps
   const recorded = await database.prisma.artifact.findMany({
     where: { runId: run.id, fingerprint: { not: null } },
     select: { name: true, fingerprint: true },
@@ -67,8 +77,14 @@ export async function createArtifactCollector(
   async function record(complete: Candidate[], signal?: AbortSignal) {
     for (const candidate of complete) {
       if (signal?.aborted) return
-      const contents = await readIfPossible(candidate)
-      if (!contents) continue
+      const found = await readIfPossible(candidate)
+      if (!found) continue
+      const { cut, ...contents } = found
+      if (cut !== null) {
+        await remark(`${cut} was being written when the disk was full: it is not kept as an artifact.`)
+        known.set(candidate.name, candidate.fingerprint)
+        continue
+      }
       await database.transaction((tx) =>
         recordArtifact(tx, run.id, new Date(), {
           ...contents,
@@ -85,14 +101,23 @@ export async function createArtifactCollector(
   }
 
   /** One file that cannot be read must keep neither the others nor the end of the run from being recorded. */
-  async function readIfPossible({ path }: Candidate): Promise<ArtifactContents | null> {
+  async function readIfPossible({ path, files }: Candidate) {
     try {
-      return await readContents(path)
+      return { cut: await room.findCut(files), ...(await readContents(path)) }
     } catch (error) {
       if (!isErrno(error, ...UNREADABLE)) throw error
       log.warn({ err: error, path }, 'a file cannot be read: it is not kept as an artifact')
       return null
     }
+  }
+
+  async function remark(message: string) {
+    await database.transaction((tx) =>
+      appendLogLines(database, tx, run.logStreamId, [
+        { timestamp: new Date(), level: 'WARNING', source: 'SYSTEM', message },
+      ]),
+    )
+    signals.notify(runTopics.stream(run.logStreamId))
   }
 
   return {

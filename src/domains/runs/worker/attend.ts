@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { type FolderWatch, watchFolder } from '../../../execution/output/wake-on-change.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { outageOf } from '../../../outage.ts'
+import type { Room } from '../../../storage/room.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { runTopics, transition } from '../lifecycle.ts'
@@ -19,6 +20,7 @@ import { createOutputCollector, type OutputCollector } from './output-collector.
 /** What it takes to see a run through. */
 export interface AttendDependencies extends LaunchDependencies {
   signals: Signals
+  room: Room
   log: Logger
   runsDir: string
   cancelGraceSeconds: number
