@@ -71,7 +71,8 @@ builder.objectType(PreconditionFailedError, {
 
 builder.objectType(UnavailableError, {
   name: 'UnavailableError',
-  description: 'A resource or another system cannot be had right now; trying later may work.',
+  description:
+    'Something cannot be had right now, such as room on the disk of the server; trying later may work.',
   interfaces: [ErrorInterface],
 })
 

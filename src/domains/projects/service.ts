@@ -146,7 +146,9 @@ export function createProjectService({ database, discardRuns, now = () => new Da
         await tx.stream.deleteMany({
           where: { id: { in: found.runs.flatMap((run) => [run.logStreamId, run.metricStreamId]) } },
         })
-        return { project, projectId: found.id, runIds: found.runs.map((run) => run.id) }
+        const runIds = found.runs.map((run) => run.id)
+        await tx.deletedRun.createMany({ data: runIds.map((runId) => ({ runId })) })
+        return { project, projectId: found.id, runIds }
       })
       await discardRuns(projectId, runIds)
       return project

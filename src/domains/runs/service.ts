@@ -13,6 +13,7 @@ import { type Principal, requireReporter, requireUser } from '../accounts/princi
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { byRef } from '../projects/service.ts'
 import { quoteForShell } from './command.ts'
+import { removeFolders } from './deleted-runs.ts'
 import { matchingRuns, type RunFilter } from './filter.ts'
 import { CancelRunInput, type NewRunInput, ResumeRunInput, StartRunInput } from './inputs.ts'
 import { runTopics, transition } from './lifecycle.ts'
@@ -173,10 +174,8 @@ export function createRunService(deps: RunDependencies) {
      * that of the project, must be gone.
      */
     async discard(projectId: string, runIds: string[]): Promise<void> {
-      for (const id of runIds) {
-        await rm(runPaths(runsDir, id).root, { recursive: true, force: true })
-        signals.notify(runTopics.changed(id))
-      }
+      await removeFolders({ database, runsDir }, runIds)
+      for (const id of runIds) signals.notify(runTopics.changed(id))
       signals.notify(runTopics.inProject(projectId))
       signals.notify(runTopics.any)
     },

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient as openDatabaseFile } from '@libsql/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -98,6 +98,24 @@ describe('deleting a project', () => {
 
     expect(await remove(project)).toMatchObject({ __typename: 'Project' })
     expect(existsSync(join(app.dataDir, 'runs', running))).toBe(false)
+  })
+
+  test('is finished by the next server when one dies over the folders', async () => {
+    const project = await given.project({ script: SCRIPT })
+    const id = await given.run({ project })
+    await given.end(id)
+    const folder = join(app.dataDir, 'runs', id)
+    cpSync(folder, `${folder}.copy`, { recursive: true })
+    await remove(project)
+    // As it is between the deletion of the rows and that of the folders.
+    renameSync(`${folder}.copy`, folder)
+    const database = openDatabaseFile({ url: `file:${join(app.dataDir, 'trainyard.db')}` })
+    await database.execute({ sql: 'INSERT INTO "DeletedRun" VALUES (?)', args: [id] })
+    database.close()
+
+    await app.restart()
+    expect(existsSync(folder)).toBe(false)
+    expect(await countRows()).toMatchObject({ DeletedRun: 0 })
   })
 
   test('that does not exist says so', async () => {

@@ -1,6 +1,8 @@
 import { readdir, rm } from 'node:fs/promises'
 import { kindOfId } from '../../../ids.ts'
+import { outageOf } from '../../../outage.ts'
 import { isErrno } from '../../../storage/errno.ts'
+import { removeLeftFolders } from '../deleted-runs.ts'
 import { runTopics, transition } from '../lifecycle.ts'
 import { runPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
@@ -42,7 +44,8 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
 
   function requestFill() {
     filling = filling.then(fillPlaces).catch((error: unknown) => {
-      log.error({ err: error }, 'the queue could not be read; trying again')
+      // Of a full disk there is one line elsewhere, not one a second here.
+      if (!outageOf(error)) log.error({ err: error }, 'the queue could not be read; trying again')
       setTimeout(requestFill, RETRY_MS).unref()
     })
   }
@@ -87,14 +90,15 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
 }
 
 /**
- * Removes the folders that a server made for runs just before it died, so that they have no row and were
- * never started. A folder without a row that was started is left alone: the database may be an older copy,
+ * Removes the folders that a server was about to remove when it died, and those that it made for runs just
+ * before, so that they have no row and were never started. Any other folder without a row is left alone: the database may be an older copy,
  * and the results in the folder all there is. Only before requests are served, because a new run has its
  * folder first.
  */
 export async function sweepRunFolders(
   deps: Pick<SchedulerDependencies, 'database' | 'log' | 'runsDir'>,
 ): Promise<void> {
+  await removeLeftFolders(deps)
   const runs = await deps.database.prisma.run.findMany({ select: { id: true } })
   const known = new Set(runs.map((run) => run.id))
   for (const name of await readdir(deps.runsDir)) {

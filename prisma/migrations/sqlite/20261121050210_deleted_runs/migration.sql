@@ -1,0 +1,4 @@
+-- CreateTable
+CREATE TABLE "DeletedRun" (
+    "runId" TEXT NOT NULL PRIMARY KEY
+);
