@@ -5,6 +5,8 @@ import type { Logger } from 'pino'
 export interface Room {
   /** Whether the disk is full right now. */
   isFull(): Promise<boolean>
+  /** Whether the disk was full at some time, as far as this server has seen. */
+  wasFullAt(time: Date): boolean
   /** The one of these files that was cut short by the full disk, as far as can be told; null for none. */
   findCut(files: readonly string[]): Promise<string | null>
   stop(): void
@@ -12,6 +14,8 @@ export interface Room {
 
 /** With less than this left, in bytes, hardly anything can be stored: an upload, the start of a run, a commit. */
 const LEAST_FREE_BYTES = 1024 * 1024
+/** The smallest block of a file system, in bytes. */
+const LEAST_BLOCK_BYTES = 512
 /** How often the disk is looked at, in ms. */
 const LOOK_MS = 500
 /** How many times of fullness are remembered. */
@@ -22,19 +26,19 @@ export function watchRoom({ folder, log }: { folder: string; log: Logger }): Roo
   /** Each from when there was room for the last time to when there was none for the last time; epoch ms. */
   const periods: { from: number; to: number }[] = []
   let lastRoomy = Date.now()
-  let wasFull = false
+  let isKnownFull = false
 
   async function look(): Promise<boolean> {
     const { bavail, bsize } = await statfs(folder)
     const isFull = bavail * bsize < LEAST_FREE_BYTES
     const now = Date.now()
-    if (isFull !== wasFull) log.warn(isFull ? 'the disk is full' : 'the disk has room again')
-    if (isFull && !wasFull) periods.push({ from: lastRoomy, to: now })
+    if (isFull !== isKnownFull) log.warn(isFull ? 'the disk is full' : 'the disk has room again')
+    if (isFull && !isKnownFull) periods.push({ from: lastRoomy, to: now })
     const period = periods.at(-1)
     if (isFull && period) period.to = now
     if (!isFull) lastRoomy = now
     if (periods.length > MAX_PERIODS) periods.shift()
-    wasFull = isFull
+    isKnownFull = isFull
     return isFull
   }
 
@@ -43,15 +47,18 @@ export function watchRoom({ folder, log }: { folder: string; log: Logger }): Roo
   }, LOOK_MS)
   timer.unref()
 
+  const wasFull = (at: number) => periods.some(({ from, to }) => at >= from && at <= to)
+
   return {
     isFull: look,
+    wasFullAt: (time) => wasFull(time.getTime()),
     async findCut(files) {
       if (periods.length === 0) return null
       for (const path of files) {
-        const { mtimeMs, size, blksize } = await stat(path)
+        const { mtimeMs, size } = await stat(path)
         // What is cut for want of blocks ends with one; what is whole seldom does.
-        const endsWithBlock = size % blksize === 0
-        if (endsWithBlock && periods.some(({ from, to }) => mtimeMs >= from && mtimeMs <= to)) return path
+        const endsWithBlock = size % LEAST_BLOCK_BYTES === 0
+        if (endsWithBlock && wasFull(mtimeMs)) return path
       }
       return null
     },

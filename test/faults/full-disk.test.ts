@@ -134,7 +134,11 @@ test('runs that print and save while the disk is full lose nothing that they wro
   await writeFile(end, '')
   await server.api.ask(RunTryCancelDocument, { input: { runId: cancelled, graceSeconds: 1 } })
   expect(await given.end(patient)).toMatchObject({ status: 'SUCCEEDED', exitCode: 0 })
-  expect(await given.end(impatient)).toMatchObject({ status: 'FAILED', exitCode: 3 })
+  expect(await given.end(impatient)).toMatchObject({
+    status: 'FAILED',
+    exitCode: 3,
+    statusReason: expect.stringContaining('The disk was full at that time'),
+  })
   expect(await given.end(cancelled)).toMatchObject({ status: 'CANCELLED' })
   for (const id of [patient, impatient]) {
     const { lines, artifacts } = outputOf(server.dataDir, id)
@@ -152,7 +156,7 @@ test('runs that print and save while the disk is full lose nothing that they wro
 
 test('a run that is started as the disk fills up is refused, or waits and then runs', async (context) => {
   const disk = smallDisk(context)
-  const project = await given.project({ command: ['bash', '-c', 'echo ran'] })
+  const project = await given.project({ command: ['true'] })
   const outcomes = { refused: 0, ran: 0 }
   for (let round = 0; round < scaled(4, 60); round++) {
     const starting = given.run({ project }).catch((error: unknown) => String(error))
@@ -165,18 +169,7 @@ test('a run that is started as the disk fills up is refused, or waits and then r
       outcomes.refused++
       continue
     }
-    const ended = await given.end(answer)
-    if (ended.status !== 'SUCCEEDED') {
-      const { execSync } = await import('node:child_process')
-      process.stdout.write(
-        JSON.stringify(ended) +
-          execSync(
-            `cd ${join(server.dataDir, 'runs', answer, 'process')}; ls -la; tail -n +1 *.json *.log | cut -c1-300`,
-          ),
-      )
-    }
-    expect(ended).toMatchObject({ status: 'SUCCEEDED', exitCode: 0 })
-    expect((await given.log(answer)).map((line) => [line.source, line.message])).toEqual([['STDOUT', 'ran']])
+    expect(await given.end(answer)).toMatchObject({ status: 'SUCCEEDED', exitCode: 0, statusReason: null })
     outcomes.ran++
   }
   expect(problemsIn(server.dataDir)).toEqual([])

@@ -59,7 +59,12 @@ async function work(executor: Executor): Promise<Scheduler> {
     executor,
     runsDir: runsDir(),
     storage: await createFilesystemStorage({ root: join(folder, 'storage') }),
-    room: { isFull: async () => false, findCut: async () => null, stop: () => undefined },
+    room: {
+      isFull: async () => false,
+      wasFullAt: () => false,
+      findCut: async () => null,
+      stop: () => undefined,
+    },
     accounts: createAccountService({ database, sessionKey: new Uint8Array(32), sessionMinutes: 1 }),
     environment: {},
     workingDir: folder,

@@ -189,6 +189,9 @@ async function conclude(
   await output.finish()
   const failed = report.state === 'exited' && report.exitCode !== 0
   const outcome = outcomeOf(report, failed ? await output.lastErrorLine() : null, new Date())
+  if (failed && deps.room.wasFullAt(report.endedAt)) {
+    outcome.statusReason += ' The disk was full at that time: what it had to say may be missing.'
+  }
   await artifacts.finish(outcome.unfinishedFiles)
   const changed = await database.transaction(async (tx) => {
     // A command that was over before anyone looked has been running all the same.
