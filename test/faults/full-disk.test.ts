@@ -125,7 +125,7 @@ test('runs that print and save while the disk is full lose nothing that they wro
   const answer = await server.api.ask(RunTryCancelDocument, { input: { runId: cancelled, graceSeconds: 1 } })
   expect(answer.errors).toBeUndefined()
   expect(['Run', 'UnavailableError']).toContain(answer.data?.cancelRun.__typename)
-  await sleep(3000)
+  await sleep(2000)
   expect((await given.state(patient)).status).toBe('RUNNING')
   disk.free()
 
@@ -158,7 +158,7 @@ test('a run that is started as the disk fills up is refused, or waits and then r
   const disk = smallDisk(context)
   const project = await given.project({ command: ['true'] })
   const outcomes = { refused: 0, ran: 0 }
-  for (let round = 0; round < scaled(4, 60); round++) {
+  for (let round = 0; round < scaled(3, 60); round++) {
     const starting = given.run({ project }).catch((error: unknown) => String(error))
     await sleep(Math.random() * 250)
     disk.fill()
@@ -201,7 +201,8 @@ test('a server that is started for the first time on a full disk says so, harms 
   const settings = { TRAINYARD_DATA_DIR: dataDir }
   const said = new Set<string>()
   // From no room at all to what the first start takes.
-  for (let left = 0; left < 1024 * 1024; left += scaled(256, 16) * 1024) {
+  const step = scaled(128, 16) * 1024
+  for (let left = 0; left < scaled(2, 64) * step; left += step) {
     await writeFile(logFile, ' '.repeat(4096))
     disk.fill(left)
     await truncate(logFile)

@@ -44,7 +44,8 @@ export function createLedger(writer: Writer): Ledger {
       const missing = writer.keeps === 'all' ? [...stored].filter((n) => !present.includes(n)) : []
       const unexpected = present.filter((n) => {
         if (writer.keeps === 'last') return n !== newest && !(unknown.has(n) && n > newest)
-        return !unknown.has(n) && !(writer.keeps === 'all' && stored.has(n))
+        // What could not be taken away again is still there.
+        return !unknown.has(n) && !(writer.keeps === 'all' ? stored : refused).has(n)
       })
       const twice = present.length - new Set(present).size
       expect({ writer: writer.name, missing, unexpected, twice }).toEqual({
