@@ -25,7 +25,10 @@ let server: ServerProcess
 let given: ReturnType<typeof seed>
 beforeAll(async () => {
   mounted = mountSmallDisk(64)
-  if (typeof mounted === 'string') return
+  if (typeof mounted === 'string') {
+    process.stdout.write(`\nThe scenarios of a full disk are skipped: ${mounted}.\n`)
+    return
+  }
   server = await startServerProcess({
     TRAINYARD_DATA_DIR: join(mounted.path, 'data'),
     TRAINYARD_MAX_CONCURRENT_RUNS: '20',

@@ -13,7 +13,9 @@ const RunStatusEnum = builder.enumType('RunStatus', {
   description: 'Where a run is. SUCCEEDED, FAILED, CANCELLED and LOST are final: they never change again.',
   values: {
     QUEUED: { description: 'Waits for a place. 排队中' },
-    STARTING: { description: 'Has a place; its command is being started. 启动中' },
+    STARTING: {
+      description: 'Has a place; its command is being started, or waits for room on a full disk. 启动中',
+    },
     RUNNING: { description: 'Its command runs. 运行中' },
     CANCELLING: { description: 'Its processes were asked to end and have their grace. 取消中' },
     SUCCEEDED: { description: 'Its command ended with exit code 0. 已完成' },
