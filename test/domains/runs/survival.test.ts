@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -89,7 +89,7 @@ test('a run that ends while the server is down has its true exit code and end ti
   await server.kill('SIGKILL')
   const before = Date.now()
   await writeFile(end, '')
-  await until('its end to be written down', () => existsSync(recordOf(id, 'exit')))
+  await until('its end to be written down', () => existsSync(exitRecord(id)))
   const after = Date.now()
   await server.start()
 
@@ -144,13 +144,9 @@ async function pidOf(id: string): Promise<number> {
   return Number(/^pid (\d+)$/.exec(line?.message ?? '')?.[1])
 }
 
-async function processRecord(id: string): Promise<{ pid: number }> {
-  return JSON.parse(await readFile(recordOf(id, 'process'), 'utf8')).identity
-}
-
-/** What the supervisor of a run writes down. */
-function recordOf(id: string, record: 'process' | 'exit'): string {
-  return join(server.dataDir, 'runs', id, 'process', `${record}.json`)
+/** What the supervisor of a run writes down at its end. */
+function exitRecord(id: string): string {
+  return join(server.dataDir, 'runs', id, 'process', 'exit.json')
 }
 
 /** Follows a log as a client does: comes back with its last cursor whenever the server goes away. */
