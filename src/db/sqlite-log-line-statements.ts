@@ -1,5 +1,11 @@
 import { fixedWidth, readRows } from './sqlite-rows.ts'
-import type { Connection, LogLineRow, LogLineSelection, LogLineStatements, NewLogLineRow } from './statements.ts'
+import type {
+  Connection,
+  LogLineRow,
+  LogLineSelection,
+  LogLineStatements,
+  NewLogLineRow,
+} from './statements.ts'
 
 /** Level, source, partial and timestamp, as wide as that of the earliest date that there is; the message follows. */
 const LINE = fixedWidth([1, 1, 1, 17])
