@@ -27,7 +27,7 @@ builder.subscriptionFields((t) => ({
   runLogs: t.field({
     type: LogBatchType,
     description:
-      'The log of a run: what is stored behind the cursor, then live, with no gap and no repeat. Ends when the run is over and all is delivered, or when it is deleted; of a run that has not started it waits. A filter that matches nothing delivers nothing.',
+      'The log of a run: what is stored behind the cursor, then live, with no gap and no repeat. Ends when the run is over and all is delivered, or when it is deleted; of a run that has not started it waits. A filter that matches nothing delivers nothing. Who reads slowly gets fewer, larger messages; a client that reads nothing for a minute is disconnected, and continues with its last cursor.',
     args: {
       runId: t.arg.id({ required: true, description: 'The run.' }),
       after: t.arg.string({ description: AFTER }),
