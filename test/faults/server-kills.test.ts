@@ -146,6 +146,7 @@ function disturb(project: string, orders: Ordered[], random: Random): Promise<un
     soon(() => start(random.between(1, 142), random.below(800))),
     soon(() => start(random.between(0, 1))),
     soon(() => start(random.between(0, 1))),
+    soon(() => start(random.between(0, 1))),
     soon(async () => cancel(await start(0))),
     soon(async () => ended && release(ended)),
     soon(async () => cancelled && cancel(cancelled)),
