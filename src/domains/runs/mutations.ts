@@ -5,6 +5,9 @@ import { LogLevelEnum, LogSourceEnum } from './logs.schema.ts'
 import { NonFiniteEnum } from './metrics.schema.ts'
 import { RunType } from './schema.ts'
 
+const IDEMPOTENCY_KEY =
+  'A text of your own that makes the request safe to repeat: the same key again gives the run that the first request made, and starts nothing; with other input it is a ConflictError. Keys are per user.'
+
 const StartRunInput = builder.inputType('StartRunInput', {
   description: 'The run to start.',
   fields: (t) => ({
@@ -17,9 +20,7 @@ const StartRunInput = builder.inputType('StartRunInput', {
       description: "An object laid over the project's defaults, and merged into the train config.",
     }),
     resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
-    idempotencyKey: t.string({
-      description: 'The same key again gives the run that the first request made, and starts nothing.',
-    }),
+    idempotencyKey: t.string({ description: IDEMPOTENCY_KEY }),
   }),
 })
 
@@ -40,9 +41,7 @@ const ResumeRunInput = builder.inputType('ResumeRunInput', {
         'An object laid over those of that run, and merged into the config.yaml that the script reads.',
     }),
     resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
-    idempotencyKey: t.string({
-      description: 'The same key again gives the run that the first request made, and starts nothing.',
-    }),
+    idempotencyKey: t.string({ description: IDEMPOTENCY_KEY }),
   }),
 })
 
