@@ -1,8 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LoginDocument } from '../src/generated/operations.ts'
-import { PASSWORD } from '../test/support/app.ts'
+import { accessTokenOf } from '../test/support/access-token.ts'
 import { seed } from '../test/support/seed.ts'
 import type { BenchCase, Measurement } from './bench-case.ts'
 import type { BareOrder } from './support/bare-sockets.ts'
@@ -106,13 +105,11 @@ async function watchRun(
   })
   const runId = await given.run({ project })
   await given.when(runId, 'running', (run) => run.status === 'RUNNING')
-  const input = { username: 'admin', password: PASSWORD }
-  const { login } = await server.api.send(LoginDocument, { input })
-  if (login.__typename !== 'Session') throw new Error(login.message)
+  const token = await accessTokenOf(server.url)
   await using crowd = await gatherCrowd({
     url: `${server.url.replace(/^http/, 'ws')}/graphql`,
     clients,
-    subscription: { token: login.accessToken, payload: { query: QUERY, variables: { runId } } },
+    subscription: { token, payload: { query: QUERY, variables: { runId } } },
     lastMark: LAST,
     timeMark,
   })

@@ -1,5 +1,4 @@
-import { LoginDocument } from '../../src/generated/operations.ts'
-import { PASSWORD } from '../../test/support/app.ts'
+import { accessTokenOf } from '../../test/support/access-token.ts'
 import { seed } from '../../test/support/seed.ts'
 import type { BenchServer } from './server.ts'
 
@@ -23,9 +22,10 @@ export interface ReportedRun {
 export async function startReportedRun({ api, url }: BenchServer): Promise<ReportedRun> {
   const given = seed(api)
   const id = await given.run({ project: await given.project({ command: ['sleep', '3600'] }) })
-  const { login } = await api.send(LoginDocument, { input: { username: 'admin', password: PASSWORD } })
-  if (login.__typename !== 'Session') throw new Error(login.message)
-  const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${login.accessToken}` }
+  const headers = {
+    'Content-Type': 'application/json',
+    Authorization: `Bearer ${await accessTokenOf(url)}`,
+  }
 
   async function sendOne(body: string): Promise<void> {
     const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body })

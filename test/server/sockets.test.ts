@@ -2,25 +2,17 @@ import { once } from 'node:events'
 import { createClient, type SubscribePayload } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { LoginDocument } from '../../src/generated/operations.ts'
-import { PASSWORD, startTestApp, type TestApp } from '../support/app.ts'
-import { createClient as createApiClient } from '../support/client.ts'
+import { accessTokenOf } from '../support/access-token.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
 import { seed } from '../support/seed.ts'
 
 let app: TestApp
 let token: string
 beforeAll(async () => {
   app = await startTestApp()
-  token = await signIn(app)
+  token = await accessTokenOf(app.url)
 })
 afterAll(() => app.stop())
-
-async function signIn(on: TestApp): Promise<string> {
-  const { login } = await createApiClient(on.url).send(LoginDocument, {
-    input: { username: 'admin', password: PASSWORD },
-  })
-  return login.__typename === 'Session' ? login.accessToken : ''
-}
 
 const socketUrl = (on: TestApp = app) => `${on.url.replace('http', 'ws')}/graphql`
 
@@ -137,7 +129,7 @@ describe('a socket', () => {
 
   test('is closed with 4403 soon after its session has ended', async () => {
     const brief = await startTestApp({ sessionMinutes: 2 / 60 })
-    const bearer = await signIn(brief)
+    const bearer = await accessTokenOf(brief.url)
 
     expect(await closeCodeAfter({ Authorization: `Bearer ${bearer}` }, brief)).toBe(4403)
     await brief.stop()
@@ -160,7 +152,7 @@ describe('a server that stops', () => {
     const project = await seed(stopping.api).project({})
     const socket = new WebSocket(socketUrl(stopping), 'graphql-transport-ws')
     await once(socket, 'open')
-    const bearer = await signIn(stopping)
+    const bearer = await accessTokenOf(stopping.url)
     socket.send(JSON.stringify({ type: 'connection_init', payload: { Authorization: `Bearer ${bearer}` } }))
     await once(socket, 'message')
     const query = 'subscription ($project: String) { runUpdated(project: $project) { id } }'

@@ -2,9 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { LoginDocument } from '../../src/generated/operations.ts'
-import { PASSWORD } from './app.ts'
-import { createClient } from './client.ts'
+import { accessTokenOf } from './access-token.ts'
 import { until } from './until.ts'
 
 /** A client that speaks graphql-transport-ws frame by frame, and so can do what a well-behaved library does not. */
@@ -34,9 +32,7 @@ export interface Subscription<Data> {
 
 /** Connects to a test's server as its administrator; resolves when the server has accepted that. */
 export async function connectSubscriber(url: string): Promise<Subscriber> {
-  const input = { username: 'admin', password: PASSWORD }
-  const { login } = await createClient(url).send(LoginDocument, { input })
-  if (login.__typename !== 'Session') throw new Error(`Cannot sign in: ${login.message}`)
+  const token = await accessTokenOf(url)
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, GRAPHQL_TRANSPORT_WS_PROTOCOL)
   const operations = new Map<string, (message: Message) => void>()
   const acknowledged = Promise.withResolvers<void>()
@@ -44,7 +40,7 @@ export async function connectSubscriber(url: string): Promise<Subscriber> {
 
   const send = (message: Message) => socket.send(JSON.stringify(message))
   socket.on('open', () =>
-    send({ type: MessageType.ConnectionInit, payload: { Authorization: `Bearer ${login.accessToken}` } }),
+    send({ type: MessageType.ConnectionInit, payload: { Authorization: `Bearer ${token}` } }),
   )
   socket.on('error', acknowledged.reject)
   socket.on('close', () => acknowledged.reject(new Error('The server closed the socket.')))
