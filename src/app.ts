@@ -5,8 +5,11 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/database.ts'
 import { lockDataFolder } from './db/lock.ts'
-import { loadServerKeys } from './domains/accounts/secrets.ts'
+import { createApiTokenService } from './domains/accounts/api-tokens.ts'
+import { createAuthenticate } from './domains/accounts/authenticate.ts'
+import { loadServerKeys } from './domains/accounts/server-keys.ts'
 import { createAccountService } from './domains/accounts/service.ts'
+import { createSessionService } from './domains/accounts/sessions.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
@@ -22,11 +25,12 @@ import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
-import { createGraphqlHandler, GRAPHQL_PATH } from './server/graphql.ts'
+import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
 import { localUrl } from './server/local-url.ts'
 import { createErrorMask } from './server/mask-errors.ts'
+import { GRAPHQL_PATH } from './server/paths.ts'
 import { serveSockets } from './server/ws.ts'
 import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
@@ -111,14 +115,15 @@ export async function startApp(
 
     const shared = { database, signals, runsDir }
     await sweepRunFolders({ ...shared, log })
-    const accounts = createAccountService({
-      database,
-      sessionKey: keys.session,
-      sessionMinutes: config.sessionMinutes,
-    })
+    const sessions = createSessionService({ database, sessionKey: keys.session, ...config })
+    const apiTokens = createApiTokenService({ database })
+    const accounts = createAccountService({ database, sessions })
+    const authenticate = createAuthenticate({ sessions, apiTokens })
     const runs = createRunService({ ...shared, executor, cancelGraceSeconds: config.cancelGraceSeconds })
     const services: Services = {
       accounts,
+      sessions,
+      apiTokens,
       runs,
       projects: createProjectService({ database, discardRuns: runs.discard }),
       datasets: createDatasetService({
@@ -139,7 +144,7 @@ export async function startApp(
       storage,
       room,
       executor,
-      accounts,
+      apiTokens,
       environment: inheritedEnvironment,
       apiUrl: () => ownUrl + GRAPHQL_PATH,
       log: log.child({ domain: 'runs' }),
@@ -153,7 +158,9 @@ export async function startApp(
       schema: toSchema(),
       log: graphqlLog,
       maskError,
-      contextOf: (principal) => ({ principal, services, downloadLink, [RELATIONS]: database.prisma }),
+      authenticate,
+      contextOf: (caller) => ({ ...caller, services, downloadLink, [RELATIONS]: database.prisma }),
+      secureCookie: config.secureCookie,
       graphiql: config.graphiql,
       allowedOrigins: config.allowedOrigins,
     })
@@ -171,7 +178,7 @@ export async function startApp(
       serveSockets({
         server,
         graphql,
-        accounts,
+        authenticate,
         maskError,
         allowedOrigins: config.allowedOrigins,
         log: log.child({ domain: 'sockets' }),

@@ -36,6 +36,8 @@ const Environment = z.object({
   TRAINYARD_PUBLIC_URL: z.url({ error: 'must be a URL such as https://trainyard.example.org' }).optional(),
   TRAINYARD_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
   TRAINYARD_SESSION_MINUTES: wholeNumber(1, 43_200).default(60),
+  TRAINYARD_REFRESH_DAYS: wholeNumber(1, 3650).default(30),
+  COOKIE_SECURE: flag.optional(),
   TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
   TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
@@ -59,7 +61,12 @@ export interface Config {
   /** The address that clients reach the server at, when it is not `http://HOST:PORT`. */
   publicUrl: string | undefined
   adminPassword: string | undefined
+  /** How long an access token works. */
   sessionMinutes: number
+  /** How long a sign-in lasts that is not used. */
+  refreshDays: number
+  /** Whether browsers may send the cookie of a session over HTTPS only. */
+  secureCookie: boolean
   downloadMinutes: number
   maxConcurrentRuns: number
   maxDatasetFileBytes: number
@@ -102,6 +109,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     publicUrl: env.TRAINYARD_PUBLIC_URL?.replace(/\/$/, ''),
     adminPassword: env.TRAINYARD_ADMIN_PASSWORD,
     sessionMinutes: env.TRAINYARD_SESSION_MINUTES,
+    refreshDays: env.TRAINYARD_REFRESH_DAYS,
+    secureCookie: env.COOKIE_SECURE ?? !isPlainLoopback(env.HOST, env.TRAINYARD_PUBLIC_URL),
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
     maxDatasetFileBytes: env.TRAINYARD_MAX_DATASET_FILE_MB * MiB,
@@ -113,4 +122,14 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     graphiql: env.TRAINYARD_GRAPHIQL,
     logLevel: env.LOG_LEVEL,
   }
+}
+
+/** Whether the server is reached from this machine only, and without TLS: browsers keep a Secure cookie from it. */
+function isPlainLoopback(host: string, publicUrl: string | undefined): boolean {
+  return isLoopback(host) && !publicUrl?.startsWith('https:')
+}
+
+/** Whether nobody but this machine reaches a server that listens there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }

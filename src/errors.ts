@@ -82,6 +82,17 @@ export class UnauthenticatedError extends DomainError {
 
 /** The caller is known but may not do this. */
 export class ForbiddenError extends DomainError {
-  override readonly name = 'ForbiddenError'
+  override readonly name: string = 'ForbiddenError'
   readonly code = 'FORBIDDEN'
+}
+
+/** The caller may do nothing until they have set a password of their own. */
+export class PasswordChangeRequiredError extends ForbiddenError {
+  override readonly name = 'PasswordChangeRequiredError'
+  /** For clients, which then ask for a new password. */
+  readonly reason = 'PASSWORD_CHANGE_REQUIRED'
+
+  constructor() {
+    super('Set a password of your own first: changePassword.')
+  }
 }

@@ -3,13 +3,18 @@ import { typeid } from 'typeid-js'
 /** The prefix of each kind of id: ids say what they are and, by their UUIDv7, when they were made; nothing more. */
 export const ID_PREFIX = {
   User: 'usr',
+  UserSession: 'ses',
+  Invitation: 'inv',
   ApiToken: 'tok',
   Project: 'prj',
+  ProjectMember: 'mem',
   ProjectVersion: 'pv',
   Dataset: 'ds',
   DatasetFile: 'file',
   Run: 'run',
   Artifact: 'art',
+  Launcher: 'lch',
+  AuditEvent: 'aud',
 } as const
 
 /** The things that have an id. */

@@ -1,5 +1,7 @@
-import type { Principal } from '../domains/accounts/principal.ts'
+import type { ApiTokenService } from '../domains/accounts/api-tokens.ts'
+import type { Origin, Principal } from '../domains/accounts/principal.ts'
 import type { AccountService } from '../domains/accounts/service.ts'
+import type { SessionService } from '../domains/accounts/sessions.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
 import type { ProjectService } from '../domains/projects/service.ts'
@@ -14,6 +16,8 @@ import type { PrismaClient } from '../generated/prisma/client.ts'
 /** The services that resolvers call. */
 export interface Services {
   accounts: AccountService
+  sessions: SessionService
+  apiTokens: ApiTokenService
   projects: ProjectService
   datasets: DatasetService
   artifacts: ArtifactService
@@ -27,6 +31,14 @@ export interface Services {
 /** Makes signed, absolute links to what can be downloaded. */
 export type DownloadLink = (kind: 'artifacts' | 'dataset-files', id: string, filename: string) => string
 
+/** The cookie in which a browser keeps its sign-in. On a WebSocket there is none to read, and none can be set. */
+export interface SessionCookie {
+  /** The refresh token that came with the request; null when there is none, or a foreign page sent it. */
+  read(): string | null
+  set(refreshToken: string, expiresAt: Date): void
+  clear(): void
+}
+
 /** Through this Pothos loads the relations of what a service returned. Resolvers call services. */
 export const RELATIONS = Symbol('the client that Pothos loads relations with')
 
@@ -34,6 +46,8 @@ export const RELATIONS = Symbol('the client that Pothos loads relations with')
 export interface Context {
   /** Who asks; null when they did not say. */
   principal: Principal | null
+  origin: Origin
+  sessionCookie: SessionCookie
   services: Services
   downloadLink: DownloadLink
   [RELATIONS]: PrismaClient

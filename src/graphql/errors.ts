@@ -5,6 +5,7 @@ import {
   DomainError,
   type FieldIssue,
   NotFoundError,
+  PasswordChangeRequiredError,
   PreconditionFailedError,
   UnavailableError,
   ValidationError,
@@ -90,6 +91,13 @@ export function resultUnion(name: string, description: string) {
   }
 }
 
+/** What programs get of an error besides its code. */
+function detailsOf(error: DomainError): Record<string, unknown> {
+  if (error instanceof ValidationError) return { issues: error.issues }
+  if (error instanceof PasswordChangeRequiredError) return { reason: error.reason }
+  return {}
+}
+
 /**
  * An expected error as clients get it at the top level of a response, with its code in `extensions`;
  * null for one that nobody expected, which must not be shown.
@@ -98,8 +106,10 @@ export function toClientError(error: unknown): GraphQLError | null {
   const cause = asExpected(error instanceof GraphQLError ? (error.originalError ?? error) : error)
   const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {}
   if (cause instanceof DomainError) {
-    const details = cause instanceof ValidationError ? { issues: cause.issues } : {}
-    return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...details } })
+    return new GraphQLError(cause.message, {
+      ...place,
+      extensions: { code: cause.code, ...detailsOf(cause) },
+    })
   }
   if (cause instanceof PothosValidationError) {
     return new GraphQLError(cause.message, { ...place, extensions: { code: 'VALIDATION_FAILED' } })

@@ -1,29 +1,35 @@
 import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
+import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
 import type { Context } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
-import { authenticate } from './authenticate.ts'
+import { identify, originOf } from './authenticate.ts'
 import { renderGraphiql } from './graphiql.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import { GRAPHQL_PATH } from './paths.ts'
+import { createSessionCookie, NO_COOKIE } from './session-cookie.ts'
 import { type NodeRequest, useStreamedUploads } from './uploads.ts'
-
-/** Where the API lives, on HTTP and as a WebSocket. */
-export const GRAPHQL_PATH = '/graphql'
 
 /** What the API needs to be served. */
 export interface GraphqlDependencies {
   schema: GraphQLSchema
   log: Logger
   maskError: ErrorMask
-  /** The context of an operation of somebody. */
-  contextOf: (principal: Principal | null) => Context
+  authenticate: Authenticate
+  /** The context of an operation. */
+  contextOf: (caller: Caller) => Context
+  /** Whether browsers may send the cookie of a session over HTTPS only. */
+  secureCookie: boolean
   graphiql: boolean
   /** Other origins whose pages may use the API. */
   allowedOrigins: string[]
 }
+
+/** Whom an operation is performed for. */
+export type Caller = Pick<Context, 'principal' | 'origin' | 'sessionCookie'>
 
 /** What a socket hands over with an operation: who it speaks for was settled when it connected. */
 export interface SocketContext {
@@ -58,10 +64,14 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
         },
       },
     ],
-    context: async ({ request, principal }) => {
-      if (principal !== undefined) return contextOf(principal)
-      const { services } = contextOf(null)
-      return contextOf(await authenticate(services.accounts, request?.headers.get('authorization')))
+    context: async ({ req, res, principal }) => {
+      const origin = originOf(req, req.socket.remoteAddress)
+      if (principal !== undefined) return contextOf({ principal, origin, sessionCookie: NO_COOKIE })
+      return contextOf({
+        principal: await identify(deps.authenticate, req.headers.authorization, origin),
+        origin,
+        sessionCookie: createSessionCookie(req, res, { secure: deps.secureCookie, isTrusted: true }),
+      })
     },
     maskedErrors: { maskError: deps.maskError },
     // What matters is logged by maskError; the mistakes of clients are told to them.

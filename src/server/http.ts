@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { DOWNLOADS_PATH } from './downloads.ts'
-import { GRAPHQL_PATH, type GraphqlHandler } from './graphql.ts'
+import type { GraphqlHandler } from './graphql.ts'
 import type { Health } from './health.ts'
+import { GRAPHQL_PATH } from './paths.ts'
 import { sendText } from './respond.ts'
 
 /** What answers the requests. */

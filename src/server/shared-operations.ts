@@ -1,5 +1,5 @@
 import { type DocumentNode, type ExecutionArgs, execute, type GraphQLError, Kind, visit } from 'graphql'
-import type { Principal } from '../domains/accounts/principal.ts'
+import { identityOf, type Principal } from '../domains/accounts/principal.ts'
 import { NotFoundError } from '../errors.ts'
 
 /** A subscription that somebody asked for. */
@@ -68,8 +68,7 @@ export function createSharedOperations(maskError: (error: unknown) => GraphQLErr
 function keyOf({ query, args, principal }: SubscribedOperation): string {
   const places = variablesOfPlace(args.document)
   const variables = Object.entries(args.variableValues ?? {}).filter(([name]) => !places.has(name))
-  const viewer = principal && { ...principal, expiresAt: null }
-  return JSON.stringify([viewer, args.operationName, variables, query])
+  return JSON.stringify([principal && identityOf(principal), args.operationName, variables, query])
 }
 
 /**

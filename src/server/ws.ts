@@ -2,12 +2,13 @@ import type { IncomingMessage, Server } from 'node:http'
 import { useServer } from 'graphql-ws/use/ws'
 import type { Logger } from 'pino'
 import { WebSocketServer } from 'ws'
+import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
-import type { AccountService } from '../domains/accounts/service.ts'
 import { UnauthenticatedError } from '../errors.ts'
-import { authenticate, credentialsOf } from './authenticate.ts'
-import { GRAPHQL_PATH, type GraphqlHandler } from './graphql.ts'
+import { credentialsOf, identify, originOf } from './authenticate.ts'
+import type { GraphqlHandler } from './graphql.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import { GRAPHQL_PATH } from './paths.ts'
 import { createSocketOperations } from './socket-operations.ts'
 
 /** The largest message a client may send, in bytes. */
@@ -29,7 +30,7 @@ const CLOSE_GRACE_MS = 2000
 export interface SocketDependencies {
   server: Server
   graphql: GraphqlHandler
-  accounts: AccountService
+  authenticate: Authenticate
   maskError: ErrorMask
   /** Other origins whose pages may connect. */
   allowedOrigins: string[]
@@ -44,7 +45,7 @@ export interface SocketDependencies {
 export function serveSockets({
   server,
   graphql,
-  accounts,
+  authenticate,
   maskError,
   allowedOrigins,
   log,
@@ -65,7 +66,9 @@ export function serveSockets({
       subscribe: operations.subscribe,
       async onConnect({ connectionParams, extra }) {
         try {
-          principals.set(extra.socket, await authenticate(accounts, credentialsOf(connectionParams)))
+          const { request, socket } = extra
+          const origin = originOf(request, request.socket.remoteAddress)
+          principals.set(socket, await identify(authenticate, credentialsOf(connectionParams), origin))
         } catch (error) {
           if (!(error instanceof UnauthenticatedError)) throw error
           extra.socket.close(FORBIDDEN, error.message.slice(0, 120))

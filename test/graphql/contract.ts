@@ -232,6 +232,7 @@ export const INPUT_FIELDS: Record<string, string[]> = {
 /** What each mutation gives when it succeeds. */
 export const MADE_BY: Record<string, string> = {
   login: 'Session',
+  refreshSession: 'Session',
   createApiToken: 'ApiToken',
   createProject: 'Project',
   updateProject: 'Project',

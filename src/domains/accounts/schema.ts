@@ -1,8 +1,10 @@
+import { UnauthenticatedError } from '../../errors.ts'
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
-import { type LOCALES, ROLES, type Role } from './principal.ts'
-import type { NewApiToken, Session } from './service.ts'
+import { type NewApiToken, scopesOf } from './api-tokens.ts'
+import { type LOCALES, ROLES, type Role, type Scope } from './principal.ts'
+import type { StartedSession } from './sessions.ts'
 
 /** The argument of every label field. */
 export const LocaleEnum = builder.enumType('Locale', {
@@ -19,6 +21,18 @@ const RoleEnum = builder.enumType('Role', {
     ADMIN: { description: 'Everything.' },
     MEMBER: { description: 'Work with projects, but not administer the server.' },
   } satisfies Record<Role, object>,
+})
+
+const ScopeEnum = builder.enumType('ApiTokenScope', {
+  description: 'What an API token may be used for; never for more than its person may do.',
+  values: {
+    READ: { description: 'Reading and watching.' },
+    RUN: { description: 'READ, and all work with projects, datasets and runs.' },
+    ADMIN: {
+      description: 'RUN, and the account and the powers of an administrator, where the person is one.',
+    },
+    AGENT: { description: 'What the agent on a compute node needs, and nothing else.' },
+  } satisfies Record<Scope, object>,
 })
 
 builder.prismaNode('User', {
@@ -39,6 +53,9 @@ builder.prismaNode('User', {
     }),
     preferences: t.expose('preferences', { type: 'JSON', description: 'Settings of the user interface.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
+    mustChangePassword: t.exposeBoolean('mustChangePassword', {
+      description: 'Whether the person can do nothing but changePassword, because others know the password.',
+    }),
     lastLoginAt: t.expose('lastLoginAt', {
       type: 'DateTime',
       nullable: true,
@@ -47,7 +64,7 @@ builder.prismaNode('User', {
   }),
 })
 
-const SessionType = builder.objectRef<Session>('Session').implement({
+const SessionType = builder.objectRef<StartedSession>('Session').implement({
   description: 'A sign-in.',
   fields: (t) => ({
     accessToken: t.exposeString('accessToken', {
@@ -58,12 +75,7 @@ const SessionType = builder.objectRef<Session>('Session').implement({
     user: t.prismaField({
       type: 'User',
       description: 'Who signed in.',
-      // The caller is not signed in yet, but has just shown who they are.
-      resolve: (query, session, _args, { services }) =>
-        services.accounts.viewer(
-          { kind: 'user', userId: session.userId, role: 'MEMBER', expiresAt: null },
-          query,
-        ),
+      resolve: (query, session, _args, { services }) => services.accounts.ofSession(session, query),
     }),
   }),
 })
@@ -75,6 +87,11 @@ const ApiTokenType = builder.objectRef<NewApiToken>('ApiToken').implement({
     name: t.exposeString('name', { description: 'What it is for.' }),
     token: t.exposeString('token', {
       description: 'The secret, shown this once: only a hash of it is kept. Send it as a bearer token.',
+    }),
+    scopes: t.field({
+      type: [ScopeEnum],
+      description: 'What it may be used for.',
+      resolve: scopesOf,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     expiresAt: t.expose('expiresAt', {
@@ -97,6 +114,7 @@ const CreateApiTokenInput = builder.inputType('CreateApiTokenInput', {
   description: 'The token to make.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'What it is for, e.g. "nightly evaluation".' }),
+    scopes: t.field({ type: [ScopeEnum], description: 'What it may be used for; RUN unless given.' }),
     expiresAt: t.field({ type: 'DateTime', description: 'When it is to stop working; never unless given.' }),
   }),
 })
@@ -117,7 +135,31 @@ builder.mutationField('login', (t) =>
     skipTypeScopes: true,
     errors: resultUnion('LoginResult', 'A session, or why there is none.'),
     args: { input: t.arg({ type: LoginInput, required: true, description: 'Who signs in.' }) },
-    resolve: (_root, { input }, { services }) => services.accounts.login(input),
+    resolve: async (_root, { input }, { services, origin, sessionCookie }) => {
+      const session = await services.accounts.login(origin, input)
+      sessionCookie.set(session.refreshToken, session.refreshExpiresAt)
+      return session
+    },
+  }),
+)
+
+builder.mutationField('refreshSession', (t) =>
+  t.field({
+    type: SessionType,
+    description:
+      'Goes on with a sign-in before its access token ends. Needs no token but the cookie that login set, which changes with every call: one that was used before the last ends the whole sign-in, because somebody has a copy. For a minute the last one still counts, so a lost answer does no harm. UNAUTHENTICATED when there is no sign-in any more.',
+    skipTypeScopes: true,
+    errors: resultUnion('RefreshSessionResult', 'The session with a new access token.'),
+    resolve: async (_root, _args, { services, origin, sessionCookie }) => {
+      try {
+        const session = await services.sessions.refresh(sessionCookie.read(), origin)
+        sessionCookie.set(session.refreshToken, session.refreshExpiresAt)
+        return session
+      } catch (error) {
+        if (error instanceof UnauthenticatedError) sessionCookie.clear()
+        throw error
+      }
+    },
   }),
 )
 
@@ -127,7 +169,6 @@ builder.mutationField('createApiToken', (t) =>
     description: 'Makes a long-lived token for your scripts.',
     errors: resultUnion('CreateApiTokenResult', 'The token with its secret, or why there is none.'),
     args: { input: t.arg({ type: CreateApiTokenInput, required: true, description: 'The token to make.' }) },
-    resolve: (_root, { input }, context) =>
-      context.services.accounts.createApiToken(principalOf(context), input),
+    resolve: (_root, { input }, context) => context.services.apiTokens.create(principalOf(context), input),
   }),
 )

@@ -53,7 +53,7 @@ export function createArtifactService(deps: {
   return {
     /** An artifact by id; null when there is none. */
     async find(principal: Principal, id: string, query: ArtifactQuery = {}): Promise<Artifact | null> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.artifact.findUnique({ ...query, where: { id } })
     },
 
@@ -65,7 +65,7 @@ export function createArtifactService(deps: {
      */
     async register(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
       const request = parseInput(RegisterArtifactInput, input)
-      requireReporter(principal, request.runId)
+      requireReporter(principal, request.runId, 'RUN')
       const run = await prisma.run.findUnique({ where: { id: request.runId } })
       if (!run) throw new NotFoundError('run', request.runId)
       const artifact = request.path
@@ -91,7 +91,7 @@ export function createArtifactService(deps: {
 
     /** Tags an artifact; tagging it the same again replaces the notes. @throws NotFoundError, ValidationError */
     async tag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const { artifactId, value, notes } = parseInput(TagArtifactInput, input)
       return database.transaction(async (tx) => {
         await requireArtifact(tx, artifactId)
@@ -107,7 +107,7 @@ export function createArtifactService(deps: {
 
     /** Takes a tag off. @throws NotFoundError, ConflictError when it does not have the tag */
     async untag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const { artifactId, value } = parseInput(UntagArtifactInput, input)
       return database.transaction(async (tx) => {
         const artifact = await requireArtifact(tx, artifactId)

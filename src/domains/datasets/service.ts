@@ -53,7 +53,7 @@ export function createDatasetService(deps: DatasetDependencies) {
   return {
     /** A dataset by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: DatasetQuery = {}): Promise<Dataset | null> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.dataset.findUnique({ ...query, where: byRef(ref) })
     },
 
@@ -63,18 +63,18 @@ export function createDatasetService(deps: DatasetDependencies) {
       filter: DatasetFilter | null | undefined,
       query: DatasetListQuery = {},
     ): Promise<Dataset[]> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.dataset.findMany(latestFirst(query, matching(filter)))
     },
 
     async count(principal: Principal, filter: DatasetFilter | null | undefined): Promise<number> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.dataset.count({ where: matching(filter) })
     },
 
     /** @throws ValidationError, ConflictError when the name is taken */
     async create(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const fields = parseInput(CreateDatasetInput, input)
       try {
         const data = {
@@ -94,7 +94,7 @@ export function createDatasetService(deps: DatasetDependencies) {
 
     /** Removes a dataset and its files. @throws NotFoundError, ConflictError while an active run uses it */
     async delete(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const { ref } = parseInput(DeleteDatasetInput, input)
       const { deleted, keys } = await database.transaction(async (tx) => {
         const dataset = await requireUnused(tx, ref)
@@ -120,7 +120,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       input: { dataset: string; file: IncomingFile },
       query: FileQuery = {},
     ): Promise<DatasetFile> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const filename = parseInput(FilenameInput, { file: input.file.filename }).file
       const dataset = await requireDataset(input.dataset)
       await refuseTakenFilename(prisma, dataset, filename)
@@ -149,7 +149,7 @@ export function createDatasetService(deps: DatasetDependencies) {
 
     /** Removes a file from its dataset. @throws NotFoundError, ConflictError while an active run uses the dataset */
     async deleteFile(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const { fileId } = parseInput(DeleteDatasetFileInput, input)
       const { dataset, storageKey } = await database.transaction(async (tx) => {
         const file = await tx.datasetFile.findUnique({ where: { id: fileId } })
@@ -171,7 +171,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       input: { dataset: string; file: IncomingFile },
       query: DatasetQuery = {},
     ): Promise<Dataset> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const filename = parseInput(FilenameInput, { file: input.file.filename }).file
       const dataset = await requireDataset(input.dataset)
       const bytes = await readWhole(input.file, deps.maxTrainConfigBytes)
@@ -201,7 +201,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       input: unknown,
       query: DatasetQuery = {},
     ): Promise<Dataset> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const { dataset: ref } = parseInput(DeleteTrainConfigInput, input)
       return database.transaction(async (tx) => {
         const dataset = await tx.dataset.findFirst({ where: byRef(ref), include: { trainConfig: true } })

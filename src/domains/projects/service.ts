@@ -42,7 +42,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
   return {
     /** A project by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: ProjectQuery = {}): Promise<Project | null> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.project.findUnique({ ...query, where: byRef(ref) })
     },
 
@@ -52,18 +52,18 @@ export function createProjectService({ database, discardRuns, now = () => new Da
       filter: ProjectFilter | null | undefined,
       query: ProjectListQuery = {},
     ): Promise<Project[]> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.project.findMany(latestFirst(query, matching(filter)))
     },
 
     async count(principal: Principal, filter: ProjectFilter | null | undefined): Promise<number> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.project.count({ where: matching(filter) })
     },
 
     /** @throws ValidationError, ConflictError when the name is taken */
     async create(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const { tags, ...fields } = parseInput(CreateProjectInput, input)
       const id = newId('Project')
       return refuseTakenName(fields.name, () =>
@@ -86,7 +86,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
 
     /** Changes the fields that are given and leaves the others. @throws NotFoundError, ValidationError, ConflictError */
     async update(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const { ref, tags, ...fields } = parseInput(UpdateProjectInput, input)
       return refuseTakenName(fields.name ?? '', () =>
         database.transaction(async (tx) => {
@@ -127,7 +127,7 @@ export function createProjectService({ database, discardRuns, now = () => new Da
      * @throws NotFoundError, ConflictError while one of its runs is active
      */
     async delete(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const { ref } = parseInput(DeleteProjectInput, input)
       const { project, projectId, runIds } = await database.transaction(async (tx) => {
         const found = await tx.project.findFirst({

@@ -34,7 +34,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
     /** Stores metric points. The same point twice is stored once. @throws NotFoundError, ValidationError, ConflictError */
     async logMetrics(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, series } = parseInput(LogMetricsInput, input)
-      requireReporter(principal, runId)
+      requireReporter(principal, runId, 'RUN')
       const receivedAt = now()
       const points = series.flatMap((columns) => toPoints(columns, receivedAt))
       const last = points.reduce((last, { step }) => Math.max(last, step), MIN_STEP)
@@ -55,7 +55,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
     /** Appends lines to a run's log, after what is there. @throws NotFoundError, ValidationError, ConflictError */
     async appendLogs(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, lines } = parseInput(AppendRunLogsInput, input)
-      requireReporter(principal, runId)
+      requireReporter(principal, runId, 'RUN')
       const receivedAt = now()
       const newLines = lines.map((line) => ({
         timestamp: line.timestamp ?? receivedAt,

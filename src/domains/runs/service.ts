@@ -47,7 +47,7 @@ export function createRunService(deps: RunDependencies) {
   return {
     /** A run by id; null when there is none. The process of a run sees that run only. */
     async find(principal: Principal, id: string, query: RunQuery = {}): Promise<Run | null> {
-      requireReporter(principal, id)
+      requireReporter(principal, id, 'READ')
       return prisma.run.findUnique({ ...query, where: { id } })
     },
 
@@ -57,18 +57,18 @@ export function createRunService(deps: RunDependencies) {
       filter: RunFilter | null | undefined,
       query: RunListQuery = {},
     ): Promise<Run[]> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.run.findMany(latestFirst(query, matchingRuns(filter)))
     },
 
     async count(principal: Principal, filter: RunFilter | null | undefined): Promise<number> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       return prisma.run.count({ where: matchingRuns(filter) })
     },
 
     /** Queues a new run of a project. @throws NotFoundError, ValidationError, PreconditionFailedError, ConflictError */
     async start(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const request = parseInput(StartRunInput, input)
       return once(userId, { start: request }, request.idempotencyKey, query, async (requestHash) => {
         const project = await prisma.project.findFirst({ where: byRef(request.project) })
@@ -95,7 +95,7 @@ export function createRunService(deps: RunDependencies) {
      *   PreconditionFailedError when it has no checkpoint
      */
     async resume(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
-      const { userId } = requireUser(principal)
+      const { userId } = requireUser(principal, 'RUN')
       const request = parseInput(ResumeRunInput, input)
       return once(userId, { resume: request }, request.idempotencyKey, query, async (requestHash) => {
         const resumed = await prisma.run.findUnique({
@@ -131,7 +131,7 @@ export function createRunService(deps: RunDependencies) {
      * @throws NotFoundError, ConflictError when the run is over
      */
     async cancel(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
-      requireUser(principal)
+      requireUser(principal, 'RUN')
       const request = parseInput(CancelRunInput, input)
       const graceSeconds = request.graceSeconds ?? deps.cancelGraceSeconds
       const run = await database.transaction(async (tx) => {

@@ -75,7 +75,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       principal: Principal,
       options: { runId: string; after?: string | null; filter?: LogFilter | null },
     ): Promise<AsyncIterableIterator<LogBatch>> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       const { runId } = options
       const { logStreamId: streamId } = await findRun(runId)
       const selection = selectLogLines(streamId, options.filter)
@@ -96,7 +96,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       principal: Principal,
       options: { runId: string; after?: string | null; keys?: string[] | null },
     ): Promise<AsyncIterableIterator<MetricBatch>> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       const { runId } = options
       const { metricStreamId: streamId } = await findRun(runId)
       const keys = options.keys ?? undefined
@@ -120,7 +120,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       principal: Principal,
       options: { runId?: string | null; project?: string | null },
     ): Promise<AsyncIterableIterator<RunUpdate>> {
-      requireUser(principal)
+      requireUser(principal, 'READ')
       if (!options.runId) return updatesOfMany(options.project ?? null)
       await findRun(options.runId)
       return stateReads.follow(stateOf(options.runId), NOTHING_SEEN)

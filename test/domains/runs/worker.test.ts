@@ -5,8 +5,8 @@ import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
+import { createApiTokenService } from '../../../src/domains/accounts/api-tokens.ts'
 import type { UserPrincipal } from '../../../src/domains/accounts/principal.ts'
-import { createAccountService } from '../../../src/domains/accounts/service.ts'
 import { createProjectService } from '../../../src/domains/projects/service.ts'
 import { createReportingService } from '../../../src/domains/runs/reporting.ts'
 import { createRunService } from '../../../src/domains/runs/service.ts'
@@ -36,7 +36,17 @@ beforeEach(async () => {
   const { id: userId } = await database.prisma.user.create({
     data: { id: 'usr_1', username: 'somebody', passwordHash: '', preferences: {}, createdAt: new Date() },
   })
-  principal = { kind: 'user', userId, role: 'MEMBER', expiresAt: null }
+  principal = {
+    kind: 'user',
+    userId,
+    username: 'somebody',
+    role: 'MEMBER',
+    scopes: ['RUN'],
+    mustChangePassword: false,
+    credential: { kind: 'session', id: 'ses_1' },
+    origin: { address: null, userAgent: null },
+    expiresAt: null,
+  }
   await projects().create(principal, { name: 'project', command: ['train'] })
 })
 afterEach(async () => {
@@ -65,7 +75,7 @@ async function work(executor: Executor): Promise<Scheduler> {
       findCut: async () => null,
       stop: () => undefined,
     },
-    accounts: createAccountService({ database, sessionKey: new Uint8Array(32), sessionMinutes: 1 }),
+    apiTokens: createApiTokenService({ database }),
     environment: {},
     workingDir: folder,
     apiUrl: () => 'http://127.0.0.1/graphql',

@@ -3,7 +3,7 @@ import type { Database } from '../../../db/database.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import type { Storage } from '../../../storage/storage.ts'
-import type { AccountService } from '../../accounts/service.ts'
+import type { ApiTokenService } from '../../accounts/api-tokens.ts'
 import { storedStrings } from '../../input.ts'
 import { artifactPath } from '../artifact-path.ts'
 import type { RunPaths } from '../paths.ts'
@@ -14,7 +14,7 @@ export interface LaunchDependencies {
   database: Database
   storage: Storage
   executor: Executor
-  accounts: AccountService
+  apiTokens: ApiTokenService
   /** The part of the server's environment that runs inherit. */
   environment: Record<string, string>
   /** Where commands start unless their project says otherwise. */
@@ -31,7 +31,7 @@ export const RUN_MARKER = 'TRAINYARD_RUN_ID'
  * the command is started once.
  */
 export async function launchRun(deps: LaunchDependencies, run: Run, paths: RunPaths): Promise<void> {
-  const { database, storage, executor, accounts } = deps
+  const { database, storage, executor, apiTokens } = deps
   const files = await datasetFiles(database, run.datasetName)
   for (const { filename, storageKey } of files) {
     await storage.materialize(storageKey, join(paths.dataset, basename(filename)))
@@ -42,7 +42,7 @@ export async function launchRun(deps: LaunchDependencies, run: Run, paths: RunPa
     where: { id: run.id },
     select: { project: { select: { workingDirectory: true } }, resumedFrom: true },
   })
-  const token = await database.transaction((tx) => accounts.issueRunToken(tx, run))
+  const token = await database.transaction((tx) => apiTokens.issueForRun(tx, run))
   await executor.launch({
     directory: paths.process,
     argv: [program, ...args],

@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import type { Database, Transaction } from '../../db/database.ts'
+import { UnauthenticatedError, ValidationError } from '../../errors.ts'
+import type { ApiToken, User } from '../../generated/prisma/client.ts'
+import { newId } from '../../ids.ts'
+import { recordEvent } from '../audit/record.ts'
+import { NameInput, parseInput } from '../input.ts'
+import { writeIfThereIsRoom } from './best-effort.ts'
+import { type Principal, requireUser, SCOPES, type Scope } from './principal.ts'
+import { hashSecret, newSecret } from './secrets.ts'
+
+/** `lastUsedAt` of a token is written at most this often, in ms. */
+const LAST_USED_RESOLUTION_MS = 60_000
+
+/** A token with its secret, which exists only here: the database keeps a hash. */
+export type NewApiToken = ApiToken & { token: string }
+
+export type ApiTokenService = ReturnType<typeof createApiTokenService>
+
+/** Long-lived secrets for scripts, and for the processes of runs. */
+export function createApiTokenService({
+  database,
+  now = () => new Date(),
+}: {
+  database: Database
+  now?: () => Date
+}) {
+  const { prisma } = database
+
+  return {
+    /** Makes a token for the scripts of the person who asks. @throws ValidationError, ForbiddenError */
+    async create(principal: Principal, input: unknown): Promise<NewApiToken> {
+      const { userId } = requireUser(principal, 'ADMIN')
+      const { name, scopes, expiresAt } = parseInput(CreateApiTokenInput, input)
+      if (expiresAt && expiresAt <= now()) throw ValidationError.at('expiresAt', 'Must lie in the future.')
+      const secret = newSecret('token')
+      const stored = await database.transaction(async (tx) => {
+        const token = await tx.apiToken.create({
+          data: {
+            id: newId('ApiToken'),
+            name,
+            userId,
+            scopes: (scopes ?? DEFAULT_SCOPES).join(','),
+            expiresAt: expiresAt ?? null,
+            createdAt: now(),
+            secretHash: hashSecret(secret),
+          },
+        })
+        await recordEvent(tx, principal, {
+          action: 'API_TOKEN_CREATED',
+          target: { kind: 'ApiToken', id: token.id, name },
+          details: { scopes: scopesOf(token) },
+        })
+        return token
+      })
+      return { ...stored, token: secret }
+    },
+
+    /**
+     * Makes a token for a run's process. Earlier ones stay, because a start that was cut short may still
+     * come to something; all of them end with the run.
+     */
+    async issueForRun(tx: Transaction, run: { id: string; createdById: string }): Promise<string> {
+      const secret = newSecret('token')
+      await tx.apiToken.create({
+        data: {
+          id: newId('ApiToken'),
+          name: `process of ${run.id}`,
+          scopes: '',
+          userId: run.createdById,
+          runId: run.id,
+          createdAt: now(),
+          secretHash: hashSecret(secret),
+        },
+      })
+      return secret
+    },
+
+    /** The token of a secret, with its user. @throws UnauthenticatedError */
+    async authenticate(secret: string): Promise<ApiToken & { user: User }> {
+      const stored = await prisma.apiToken.findUnique({
+        where: { secretHash: hashSecret(secret) },
+        include: { user: true },
+      })
+      // Who started a run may have left since; the run still reports.
+      const isOfRun = stored !== null && stored.runId !== null
+      if (!stored || isOver(stored.expiresAt, now()) || (stored.user.deactivatedAt && !isOfRun)) {
+        throw new UnauthenticatedError('The API token is not valid, has expired or was revoked.')
+      }
+      if (!stored.lastUsedAt || now().getTime() - stored.lastUsedAt.getTime() > LAST_USED_RESOLUTION_MS) {
+        await writeIfThereIsRoom(database, (tx) =>
+          tx.apiToken.updateMany({ where: { id: stored.id }, data: { lastUsedAt: now() } }),
+        )
+      }
+      return stored
+    },
+  }
+}
+
+/** What a token may be used for. */
+export function scopesOf(token: ApiToken): Scope[] {
+  const names = token.scopes.split(',')
+  return SCOPES.filter((scope) => names.includes(scope))
+}
+
+/** Enough for scripts that start and watch runs, and not to act as an administrator. */
+const DEFAULT_SCOPES: Scope[] = ['RUN']
+
+const CreateApiTokenInput = z.object({
+  name: NameInput,
+  scopes: z.array(z.enum(SCOPES)).min(1, 'Must name at least one scope.').nullish(),
+  expiresAt: z.date().nullish(),
+})
+
+function isOver(end: Date | null, now: Date): boolean {
+  return end !== null && end <= now
+}

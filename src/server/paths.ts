@@ -1,0 +1,2 @@
+/** Where the API lives, on HTTP and as a WebSocket. */
+export const GRAPHQL_PATH = '/graphql'
