@@ -92,7 +92,7 @@ CREATE TABLE "AuditEvent" (
     "details" JSONB NOT NULL
 );
 
--- Columns are added one by one, because making a table anew would delete what refers to it.
+-- Columns are added one by one: a table that is made anew would be copied whole.
 ALTER TABLE "User" ADD COLUMN "mustChangePassword" BOOLEAN NOT NULL DEFAULT false;
 ALTER TABLE "User" ADD COLUMN "configuredPasswordHash" TEXT;
 ALTER TABLE "User" ADD COLUMN "deactivatedAt" DATETIME;
