@@ -44,8 +44,10 @@ export const RELATIONS = Symbol('the client that Pothos loads relations with')
 
 /** What a resolver has besides its arguments. */
 export interface Context {
-  /** Who asks; null when they did not say. */
+  /** Who asks; null when they did not say, or not validly. */
   principal: Principal | null
+  /** Why what they said of themselves does not count; null when it does, or they said nothing. */
+  refusal: UnauthenticatedError | null
   origin: Origin
   sessionCookie: SessionCookie
   services: Services
@@ -53,8 +55,11 @@ export interface Context {
   [RELATIONS]: PrismaClient
 }
 
-/** Who asks. @throws UnauthenticatedError when they did not say */
+/** Who asks. @throws UnauthenticatedError when they did not say, or not validly */
 export function principalOf(context: Context): Principal {
   if (context.principal) return context.principal
-  throw new UnauthenticatedError('Sign in first: send an access token or an API token as a bearer token.')
+  throw (
+    context.refusal ??
+    new UnauthenticatedError('Sign in first: send an access token or an API token as a bearer token.')
+  )
 }

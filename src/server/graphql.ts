@@ -2,7 +2,8 @@ import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
-import type { Principal } from '../domains/accounts/principal.ts'
+import type { Origin, Principal } from '../domains/accounts/principal.ts'
+import { UnauthenticatedError } from '../errors.ts'
 import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
 import type { Context } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
@@ -29,7 +30,7 @@ export interface GraphqlDependencies {
 }
 
 /** Whom an operation is performed for. */
-export type Caller = Pick<Context, 'principal' | 'origin' | 'sessionCookie'>
+export type Caller = Pick<Context, 'principal' | 'refusal' | 'origin' | 'sessionCookie'>
 
 /** What a socket hands over with an operation: who it speaks for was settled when it connected. */
 export interface SocketContext {
@@ -41,6 +42,17 @@ export type GraphqlHandler = ReturnType<typeof createGraphqlHandler>
 /** The HTTP side of the API; its envelope serves the WebSocket side too. */
 export function createGraphqlHandler(deps: GraphqlDependencies) {
   const { schema, log, contextOf } = deps
+
+  /** Credentials that do not count, such as an old token, keep nobody from what needs none, such as to sign in. */
+  async function callerOf(header: unknown, origin: Origin): Promise<Pick<Caller, 'principal' | 'refusal'>> {
+    try {
+      return { principal: await identify(deps.authenticate, header, origin), refusal: null }
+    } catch (error) {
+      if (!(error instanceof UnauthenticatedError)) throw error
+      return { principal: null, refusal: error }
+    }
+  }
+
   return createYoga<NodeRequest & Partial<SocketContext>, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -66,9 +78,11 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
     ],
     context: async ({ req, res, principal }) => {
       const origin = originOf(req, req.socket.remoteAddress)
-      if (principal !== undefined) return contextOf({ principal, origin, sessionCookie: NO_COOKIE })
+      if (principal !== undefined) {
+        return contextOf({ principal, refusal: null, origin, sessionCookie: NO_COOKIE })
+      }
       return contextOf({
-        principal: await identify(deps.authenticate, req.headers.authorization, origin),
+        ...(await callerOf(req.headers.authorization, origin)),
         origin,
         sessionCookie: createSessionCookie(req, res, { secure: deps.secureCookie, isTrusted: true }),
       })
