@@ -7,7 +7,6 @@ import { openDatabase } from './db/database.ts'
 import { lockDataFolder } from './db/lock.ts'
 import { createApiTokenService } from './domains/accounts/api-tokens.ts'
 import { createAuthenticate } from './domains/accounts/authenticate.ts'
-import { loadServerKeys } from './domains/accounts/server-keys.ts'
 import { createAccountService } from './domains/accounts/service.ts'
 import { createSessionService } from './domains/accounts/sessions.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
@@ -24,6 +23,8 @@ import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { type Outage, outageOf } from './outage.ts'
+import { createKeyStore } from './secrets/key-store.ts'
+import { openSecrets } from './secrets/secrets.ts'
 import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
@@ -67,7 +68,7 @@ export interface RunningApp {
  * Wires everything together and starts it: the one place where parts meet.
  *
  * @param environment the server's own environment, of which runs inherit a part
- * @throws DataFolderError, DataFolderInUseError, ListenError with one line for the operator
+ * @throws DataFolderError, DataFolderInUseError, SecretsError, ListenError with one line for the operator
  */
 export async function startApp(
   config: Config,
@@ -96,7 +97,7 @@ export async function startApp(
 
     const database = await openDatabase(join(dataDir, 'trainyard.db'))
     onStop.push(() => database.close())
-    const keys = await loadServerKeys(join(dataDir, 'secret.key'))
+    const { signingKeys } = await openSecrets({ database, store: createKeyStore(config) })
     const storage = await createFilesystemStorage({ root: join(dataDir, 'storage') })
     const blobs = createBlobs({ database, storage })
     await blobs.sweep()
@@ -108,14 +109,14 @@ export async function startApp(
     let ownUrl = ''
     const publicUrl = () => config.publicUrl ?? ownUrl
     const signer = createDownloadSigner({
-      secret: Buffer.from(keys.download).toString('base64url'),
+      secret: Buffer.from(signingKeys.download).toString('base64url'),
       ttlSeconds: config.downloadMinutes * 60,
     })
     const downloadLink = createDownloadLink(signer, publicUrl)
 
     const shared = { database, signals, runsDir }
     await sweepRunFolders({ ...shared, log })
-    const sessions = createSessionService({ database, sessionKey: keys.session, ...config })
+    const sessions = createSessionService({ database, sessionKey: signingKeys.session, ...config })
     const apiTokens = createApiTokenService({ database })
     const accounts = createAccountService({ database, sessions })
     const authenticate = createAuthenticate({ sessions, apiTokens })

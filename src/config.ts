@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { type EncryptionKey, parseEncryptionKey } from './secrets/encryption-key.ts'
 
 const MiB = 1024 * 1024
 
@@ -27,6 +28,18 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 )
 
+const encryptionKey = z.string().transform((value, context) => {
+  const key = parseEncryptionKey(value)
+  if (key) return key
+  // Without the input, which may be most of a key: the message is printed.
+  context.addIssue({
+    code: 'custom',
+    message: 'must be 32 bytes, in base64 or hexadecimal',
+    input: undefined,
+  })
+  return z.NEVER
+})
+
 /** Every setting: its environment variable, its check and its default. The table in README.md follows it. */
 const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -35,6 +48,9 @@ const Environment = z.object({
   TRAINYARD_WORKING_DIR: path.default(resolve('.')),
   TRAINYARD_PUBLIC_URL: z.url({ error: 'must be a URL such as https://trainyard.example.org' }).optional(),
   TRAINYARD_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+  TRAINYARD_SECRET_KEY: encryptionKey.optional(),
+  TRAINYARD_NEW_SECRET_KEY: encryptionKey.optional(),
+  TRAINYARD_SECRET_KEY_FILE: path.optional(),
   TRAINYARD_SESSION_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_REFRESH_DAYS: wholeNumber(1, 3650).default(30),
   COOKIE_SECURE: flag.optional(),
@@ -49,6 +65,15 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
+/** What is right of each setting alone may be wrong of two together. */
+const CoherentEnvironment = Environment.superRefine((env, context) => {
+  const wrong = (name: keyof typeof env, message: string) =>
+    context.addIssue({ code: 'custom', path: [name], message, input: undefined })
+  if (env.TRAINYARD_SECRET_KEY && env.TRAINYARD_SECRET_KEY_FILE) {
+    wrong('TRAINYARD_SECRET_KEY_FILE', 'must not be set along with TRAINYARD_SECRET_KEY')
+  }
+})
+
 /** What the server runs with. */
 export interface Config {
   /** Address and port to listen on; port 0 takes any free one. */
@@ -61,6 +86,12 @@ export interface Config {
   /** The address that clients reach the server at, when it is not `http://HOST:PORT`. */
   publicUrl: string | undefined
   adminPassword: string | undefined
+  /** The key-encryption key, when it is given in the environment. */
+  secretKey: EncryptionKey | undefined
+  /** The next key-encryption key, when a rotation is to take it from the environment. */
+  newSecretKey: EncryptionKey | undefined
+  /** The file of the key-encryption key, when it is not secret.key in the data folder. */
+  secretKeyFile: string | undefined
   /** How long an access token works. */
   sessionMinutes: number
   /** How long a sign-in lasts that is not used. */
@@ -95,7 +126,7 @@ export class ConfigError extends Error {
  */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const parsed = Environment.safeParse(set)
+  const parsed = CoherentEnvironment.safeParse(set)
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     throw new ConfigError(`Wrong setting: ${problems.join('; ')}`)
@@ -108,6 +139,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     workingDir: env.TRAINYARD_WORKING_DIR,
     publicUrl: env.TRAINYARD_PUBLIC_URL?.replace(/\/$/, ''),
     adminPassword: env.TRAINYARD_ADMIN_PASSWORD,
+    secretKey: env.TRAINYARD_SECRET_KEY,
+    newSecretKey: env.TRAINYARD_NEW_SECRET_KEY,
+    secretKeyFile: env.TRAINYARD_SECRET_KEY_FILE,
     sessionMinutes: env.TRAINYARD_SESSION_MINUTES,
     refreshDays: env.TRAINYARD_REFRESH_DAYS,
     secureCookie: env.COOKIE_SECURE ?? !isPlainLoopback(env.HOST, env.TRAINYARD_PUBLIC_URL),

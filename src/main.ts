@@ -4,10 +4,11 @@ import { DataFolderError, startApp } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { DataFolderInUseError } from './db/lock.ts'
 import { inheritedEnvironment } from './domains/runs/environment.ts'
+import { SecretsError } from './secrets/errors.ts'
 import { ListenError } from './server/http.ts'
 
 /** What the person who starts the server can mend; said in one line, without a stack. */
-const OPERATOR_ERRORS = [ConfigError, DataFolderError, DataFolderInUseError, ListenError]
+const OPERATOR_ERRORS = [ConfigError, DataFolderError, DataFolderInUseError, SecretsError, ListenError]
 
 /** Prints a line for the person at the terminal; the log is for programs. */
 const say = (line: string) => process.stdout.write(`${line}\n`)

@@ -23,6 +23,7 @@ describe('a wrong setting is named, with what it must be', () => {
     ['TRAINYARD_PUBLIC_URL', 'here', 'must be a URL'],
     ['TRAINYARD_GRAPHIQL', 'yes', 'must be true or false'],
     ['TRAINYARD_MAX_CONCURRENT_RUNS', '0', 'must be at least 1'],
+    ['TRAINYARD_SECRET_KEY', 'password', 'must be 32 bytes, in base64 or hexadecimal'],
   ])('%s=%s', (name, value, problem) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError)
     expect(() => readConfig({ [name]: value })).toThrow(`${name}: ${problem}`)
@@ -33,4 +34,18 @@ describe('a wrong setting is named, with what it must be', () => {
       /^Wrong setting: PORT: [^\n]*; LOG_LEVEL: [^\n]*$/,
     )
   })
+})
+
+test('a key that is wrong is not repeated', () => {
+  const nearly = 'f'.repeat(63)
+
+  expect(() => readConfig({ TRAINYARD_SECRET_KEY: nearly })).toThrow(/^(?!.*ffff)/)
+})
+
+test('the key is either in the environment or in a file', () => {
+  const both = { TRAINYARD_SECRET_KEY: 'f'.repeat(64), TRAINYARD_SECRET_KEY_FILE: '/run/secrets/trainyard' }
+
+  expect(() => readConfig(both)).toThrow(
+    'TRAINYARD_SECRET_KEY_FILE: must not be set along with TRAINYARD_SECRET_KEY',
+  )
 })

@@ -23,6 +23,11 @@ export interface Database {
    * @throws the outage (see outage.ts) when the disk is full, or the lock is not to be had for 5 s
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /**
+   * A transaction that leaves nothing of what it overwrites in the database's files, where it would otherwise stay
+   * until the space is needed. Copies the whole log of writes into the database, so it is for rare events.
+   */
+  overwrite<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** Calls back with every statement's SQL from now on; for tests that count them. */
   onStatement(listener: (sql: string) => void): () => void
   close(): Promise<void>
@@ -53,14 +58,26 @@ export async function openDatabase(path: string): Promise<Database> {
   })
 
   let last: Promise<unknown> = Promise.resolve()
+  function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + LOCK_PATIENCE_MS
+    const result = last.then(() => unlocked(deadline, () => prisma.$transaction(work, LIMITS)))
+    last = result.catch(() => undefined)
+    return result
+  }
+
   return {
     prisma,
     sql,
-    transaction(work) {
-      const deadline = performance.now() + LOCK_PATIENCE_MS
-      const result = last.then(() => unlocked(deadline, () => prisma.$transaction(work, LIMITS)))
-      last = result.catch(() => undefined)
-      return result
+    transaction,
+    async overwrite(work) {
+      await prisma.$queryRawUnsafe('PRAGMA secure_delete = ON')
+      try {
+        const result = await transaction(work)
+        await prisma.$queryRawUnsafe('PRAGMA wal_checkpoint(TRUNCATE)')
+        return result
+      } finally {
+        await prisma.$queryRawUnsafe('PRAGMA secure_delete = OFF')
+      }
     },
     onStatement(listener) {
       listeners.add(listener)
