@@ -40,6 +40,17 @@ const encryptionKey = z.string().transform((value, context) => {
   return z.NEVER
 })
 
+const smtpUrl = z
+  .string()
+  .refine(isSmtpUrl, 'must be an address such as smtps://user:password@mail.example.org')
+
+const mailbox = z
+  .string()
+  .regex(
+    /^(?:[^\p{Cc}<>()[\]\\,;:"@]+ <[^\s\p{Cc}<>,;@]+@[^\s\p{Cc}<>,;@]+>|[^\s\p{Cc}<>,;@]+@[^\s\p{Cc}<>,;@]+)$/u,
+    'must be an address such as Trainyard <trainyard@example.org>',
+  )
+
 /** Every setting: its environment variable, its check and its default. The table in README.md follows it. */
 const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -62,6 +73,8 @@ const Environment = z.object({
   TRAINYARD_RUN_ENV: list.default([]),
   TRAINYARD_ALLOWED_ORIGINS: list.default([]),
   TRAINYARD_GRAPHIQL: flag.default(true),
+  TRAINYARD_SMTP_URL: smtpUrl.optional(),
+  TRAINYARD_MAIL_FROM: mailbox.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -71,6 +84,9 @@ const CoherentEnvironment = Environment.superRefine((env, context) => {
     context.addIssue({ code: 'custom', path: [name], message, input: undefined })
   if (env.TRAINYARD_SECRET_KEY && env.TRAINYARD_SECRET_KEY_FILE) {
     wrong('TRAINYARD_SECRET_KEY_FILE', 'must not be set along with TRAINYARD_SECRET_KEY')
+  }
+  if (env.TRAINYARD_SMTP_URL && !env.TRAINYARD_MAIL_FROM) {
+    wrong('TRAINYARD_MAIL_FROM', 'must be set along with TRAINYARD_SMTP_URL')
   }
 })
 
@@ -111,6 +127,10 @@ export interface Config {
   /** Other origins whose pages may use the API from a browser, such as https://dashboard.example.org. */
   allowedOrigins: string[]
   graphiql: boolean
+  /** The SMTP server that mail goes through, with its password; no mail is sent without one. */
+  smtpUrl: string | undefined
+  /** Who mail is from, e.g. `Trainyard <trainyard@example.org>`; set whenever smtpUrl is. */
+  mailFrom: string | undefined
   logLevel: string
 }
 
@@ -154,6 +174,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     runEnv: env.TRAINYARD_RUN_ENV,
     allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
     graphiql: env.TRAINYARD_GRAPHIQL,
+    smtpUrl: env.TRAINYARD_SMTP_URL,
+    mailFrom: env.TRAINYARD_MAIL_FROM,
     logLevel: env.LOG_LEVEL,
   }
 }
@@ -166,4 +188,16 @@ function isPlainLoopback(host: string, publicUrl: string | undefined): boolean {
 /** Whether nobody but this machine reaches a server that listens there. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** Whether it names an SMTP server, and user and password can be decoded: a % in them must be written %25. */
+function isSmtpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password, pathname } = new URL(text)
+  return (
+    ['smtp:', 'smtps:'].includes(protocol) &&
+    hostname !== '' &&
+    ['', '/'].includes(pathname) &&
+    !/%(?![0-9a-f]{2})/i.test(username + password)
+  )
 }

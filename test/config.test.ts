@@ -23,6 +23,13 @@ describe('a wrong setting is named, with what it must be', () => {
     ['TRAINYARD_PUBLIC_URL', 'here', 'must be a URL'],
     ['TRAINYARD_GRAPHIQL', 'yes', 'must be true or false'],
     ['TRAINYARD_MAX_CONCURRENT_RUNS', '0', 'must be at least 1'],
+    ['TRAINYARD_SMTP_URL', 'mail.example.org', 'must be an address such as smtps://'],
+    ['TRAINYARD_SMTP_URL', 'https://mail.example.org', 'must be an address such as smtps://'],
+    ['TRAINYARD_SMTP_URL', 'smtps://user:100%@mail.example.org', 'must be an address such as smtps://'],
+    ['TRAINYARD_SMTP_URL', 'smtps://mail.example.org/inbox', 'must be an address such as smtps://'],
+    ['TRAINYARD_MAIL_FROM', 'Trainyard', 'must be an address such as Trainyard <'],
+    ['TRAINYARD_MAIL_FROM', 'a@example.org, b@example.org', 'must be an address such as Trainyard <'],
+    ['TRAINYARD_MAIL_FROM', 'a@example.org\nBcc: b@example.org', 'must be an address such as Trainyard <'],
     ['TRAINYARD_SECRET_KEY', 'password', 'must be 32 bytes, in base64 or hexadecimal'],
   ])('%s=%s', (name, value, problem) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError)
@@ -47,5 +54,21 @@ test('the key is either in the environment or in a file', () => {
 
   expect(() => readConfig(both)).toThrow(
     'TRAINYARD_SECRET_KEY_FILE: must not be set along with TRAINYARD_SECRET_KEY',
+  )
+})
+
+test.each([
+  ['smtps://mail.example.org', 'trainyard@example.org'],
+  ['smtp://user:pa%25ss@mail.example.org:2525/?tls=none', 'Trainyard <trainyard@example.org>'],
+  ['smtp://127.0.0.1:25', 'Die Züge <trainyard@localhost>'],
+])('mail goes through %s from %s', (smtpUrl, mailFrom) => {
+  const settings = { TRAINYARD_SMTP_URL: smtpUrl, TRAINYARD_MAIL_FROM: mailFrom }
+
+  expect(readConfig(settings)).toMatchObject({ smtpUrl, mailFrom })
+})
+
+test('mail needs a sender', () => {
+  expect(() => readConfig({ TRAINYARD_SMTP_URL: 'smtps://mail.example.org' })).toThrow(
+    'TRAINYARD_MAIL_FROM: must be set along with TRAINYARD_SMTP_URL',
   )
 })
