@@ -31,11 +31,31 @@ export const NameInput = z
 /** Free text, such as a description. */
 export const TextInput = z.string().max(20_000, 'Must have at most 20,000 characters.')
 
-/** A JSON object; anything else is refused. */
-export const JsonObjectInput = z.custom<JsonObject>(
+/** A key that means a prototype to JavaScript: harmless here, but a trap for programs that copy objects. */
+export const UNSAFE_KEY = '__proto__'
+
+const AnyJsonObject = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'Must be a JSON object.',
 )
+
+/** A JSON object; anything else is refused, and so is `__proto__` at any depth. */
+export const JsonObjectInput = AnyJsonObject.refine(
+  (value) => !hasUnsafeKey(value),
+  `Must not have the key ${UNSAFE_KEY}.`,
+)
+
+/** Looks without recursion: how deep a value is nested is for others to limit. */
+function hasUnsafeKey(value: JsonValue): boolean {
+  const left: unknown[] = [value]
+  while (left.length > 0) {
+    const next = left.pop()
+    if (typeof next !== 'object' || next === null) continue
+    if (Object.hasOwn(next, UNSAFE_KEY)) return true
+    for (const part of Object.values(next)) left.push(part)
+  }
+  return false
+}
 
 /** `overrides` laid over `base`: objects are merged, everything else is replaced. */
 export function mergeObjects(base: JsonObject, overrides: JsonObject): JsonObject {
@@ -59,7 +79,7 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
 
 /** A JSON column as the object that was stored in it. */
 export function storedObject(value: unknown): JsonObject {
-  return parseInput(JsonObjectInput, value)
+  return parseInput(AnyJsonObject, value)
 }
 
 /** A JSON column as the list of strings that was stored in it. */

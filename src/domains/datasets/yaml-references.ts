@@ -1,5 +1,6 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, Scalar, type YAMLMap } from 'yaml'
 import type { ValidationError } from '../../errors.ts'
+import { UNSAFE_KEY } from '../input.ts'
 import { keyName } from './yaml-scalars.ts'
 
 /** How deep a config may be nested. */
@@ -21,7 +22,7 @@ interface Resolved {
 /**
  * Puts a copy of what it stands for in the place of each alias and merge key, and refuses what has no
  * place in a config: duplicate keys, keys that are not scalars, aliases that lead into themselves or
- * multiply without end. Changes the tree it is given.
+ * multiply without end, and the key that means a prototype to JavaScript. Changes the tree it is given.
  */
 export function resolveReferences(root: Node, fail: Fail): Node {
   const anchors = new Map<string, Resolved | 'open'>()
@@ -77,6 +78,7 @@ export function resolveReferences(root: Node, fail: Fail): Node {
       if (!isScalar(key))
         throw fail(startOf(key ?? map), 'a key must be a single value, not a list or mapping')
       const name = keyName(key)
+      if (name === UNSAFE_KEY) throw fail(startOf(key), `the key ${UNSAFE_KEY} has no place in a config`)
       if (names.has(name)) throw fail(startOf(key), `the key ${JSON.stringify(name)} is there twice`)
       names.add(name)
     }

@@ -211,16 +211,6 @@ describe('a train config', () => {
     })
   })
 
-  test('with __proto__ in it harms nobody', async () => {
-    await uploadConfig('configured', '__proto__: {polluted: true}\nok: 1\n')
-    const { data } = await app.api.ask<{ dataset: { trainConfig: { content: object } } }, object>(
-      '{ dataset(ref: "configured") { trainConfig { content } } }',
-    )
-
-    expect(data?.dataset.trainConfig.content).toMatchObject({ ok: 1 })
-    expect({}).not.toHaveProperty('polluted')
-  })
-
   const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]']
     .concat(
       'bcdefghi'.split('').map((name, index) => {
@@ -239,6 +229,7 @@ describe('a train config', () => {
     ['of two documents', 'a: 1\n---\nb: 2\n', 'train.yaml', /line 2.*second document/],
     ['with a key twice', 'a: 1\na: 2\n', 'train.yaml', /line 2.*twice/],
     ['with a tag that runs code', 'a: !!python/object/apply:os.system ["true"]\n', 'train.yaml', /line 1/],
+    ['with __proto__ in it', 'a: {__proto__: {polluted: true}}\n', 'train.yaml', /line 1.*__proto__/],
     ['that is a bomb of aliases', bomb, 'train.yaml', /too many values/],
     ['that stands in itself', 'a: &a [*a]\n', 'train.yaml', /inside what it refers to/],
     ['named .json', '{"a": 1}', 'train.json', /\.yaml or \.yml/],

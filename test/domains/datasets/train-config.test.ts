@@ -64,12 +64,10 @@ describe('parseTrainConfig', () => {
     expect(read('a: .inf\nb: [-.INF, .nan]\n')).toEqual({ a: '.inf', b: ['-.inf', '.nan'] })
   })
 
-  test('a key called __proto__ is only a key', () => {
-    const content = read('__proto__: {polluted: true}\nconstructor: 1\n')
-    expect(Object.keys(content)).toEqual(['__proto__', 'constructor'])
+  test('a key called constructor is only a key', () => {
+    const content = read('constructor: {prototype: 1}\n')
+    expect(Object.keys(content)).toEqual(['constructor'])
     expect(Object.getPrototypeOf(content)).toBe(Object.prototype)
-    expect(content.polluted).toBeUndefined()
-    expect(read('x: {<<: {__proto__: {polluted: true}}}').x).not.toHaveProperty('polluted')
   })
 
   test.each([
@@ -87,6 +85,8 @@ describe('parseTrainConfig', () => {
     ['a:\n  - !env HOME\n', /^line 2, column \d+: Unresolved tag: !env; /],
     ['a: !!set {x, y}\n', /^line 1, column \d+: Unresolved tag: .*:(binary|set); /],
     ['? [a, b]\n: 1\n', /^line 1, column 3: a key must be a single value/],
+    ['__proto__: {polluted: true}\n', /^line 1, column 1: the key __proto__ has no place/],
+    ['x: {<<: {"__proto__": {a: 1}}}\n', /^line 1, column \d+: the key __proto__ has no place/],
     ['a: *nope\n', /^line 1, column 4: there is no anchor &nope before/],
     ['a: *later\nb: &later 1\n', /^line 1, column 4: there is no anchor &later before/],
     ['a: &x [1, *x]\n', /^line 1, column 11: the alias \*x stands inside what it refers to/],
@@ -308,7 +308,7 @@ next: "a\\u0085b\\u2028c\\u007f"
     '{"a":"\\ud800","b":"\\ufeff","c":"\\uffff"}',
     '{"a":-0.1,"b":1e300,"c":5e-324,"d":123456789012,"e":1e21,"f":-1e-9,"g":0}',
     '{"a":true,"b":false,"c":"true","d":"~","e":"null","f":"0x10","g":"1_000","h":".inf","i":"<<"}',
-    '{"":1," ":2,"a b":3,"a: b":4,"# x":5,"<<":{"q":1},"__proto__":{"z":1},"? x":6,"- y":7,"0":8,"true":9,"\\n":10}',
+    '{"":1," ":2,"a b":3,"a: b":4,"# x":5,"<<":{"q":1},"? x":6,"- y":7,"0":8,"true":9,"\\n":10}',
     `{"${'k'.repeat(2000)}":"${'v '.repeat(2000)}"}`,
     '{"a":[{"x":1,"y":[1,2]},[],"s",null],"b":{"c":{"k":"a\\nb"}}}',
   ]

@@ -103,6 +103,11 @@ describe('creating a project', () => {
     ['a command without a program', { command: [] }, ['command']],
     ['a command with NUL in it', { command: ['a\0'] }, ['command', '0']],
     ['hyperparameters that are a list', { defaultHyperparameters: [1] }, ['defaultHyperparameters']],
+    [
+      'hyperparameters with a prototype in them',
+      { defaultHyperparameters: { list: [{ ['__proto__']: { lr: 1 } }] } },
+      ['defaultHyperparameters'],
+    ],
     ['a relative working directory', { workingDirectory: 'here' }, ['workingDirectory']],
     ['an empty tag', { tags: ['a', ''] }, ['tags', '1']],
   ])('is refused with %s, saying where', async (_what, fields, path) => {
