@@ -1,0 +1,130 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  getOperationAST,
+  isCompositeType,
+  isListType,
+  isUnionType,
+  Kind,
+  type NamedTypeNode,
+  SchemaMetaFieldDef,
+  type SelectionSetNode,
+  TypeMetaFieldDef,
+  type ValueNode,
+} from 'graphql'
+import { fragmentsOf } from './shape.ts'
+
+/** What one operation may cost: two nested pages of 100 are possible, three are not. */
+export const MAX_COST = 20_000
+/** What a change costs, besides what is read of its result. */
+const MUTATION_COST = 10
+/** How many items a list is assumed to have that does not say. */
+const ASSUMED_LIST_SIZE = 10
+/** How many items a page has unless the operation says. */
+const DEFAULT_PAGE_SIZE = 25
+
+/** An operation, as far as its cost depends on it. Variables are as they were sent. */
+export interface CostedOperation {
+  schema: GraphQLSchema
+  document: DocumentNode
+  operationName?: string | null | undefined
+  variableValues?: Readonly<Record<string, unknown>> | null | undefined
+}
+
+/**
+ * What an operation costs at most, in points: 1 for each object, 0 for scalars and enums, 10 for each mutation;
+ * the items of a connection as often as `first` or `last` says, those of other lists 10 times. An operation
+ * costs at least 1. Takes time in proportion to the text of the document, whatever its fragments repeat.
+ */
+export function costOf({ schema, document, operationName, variableValues }: CostedOperation): number {
+  const operation = getOperationAST(document, operationName)
+  const root = operation && schema.getRootType(operation.operation)
+  if (!operation || !root) return 1
+  const fragments = fragmentsOf(document)
+  const costOfFragments = new Map<string, number>()
+  const defaults = new Map(
+    operation.variableDefinitions?.map(({ variable, defaultValue }) => [variable.name.value, defaultValue]),
+  )
+  return Math.max(1, costOfSelection(operation.selectionSet, root, null))
+
+  /** @param pageSize how many edges there are, in the selection of a connection */
+  function costOfSelection(
+    { selections }: SelectionSetNode,
+    type: GraphQLCompositeType,
+    pageSize: number | null,
+  ): number {
+    let cost = 0
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) cost += costOfField(selection, type, pageSize)
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) cost += costOfFragment(selection.name.value, pageSize)
+      else {
+        const condition = selection.typeCondition ? typeNamed(selection.typeCondition) : type
+        if (condition) cost += costOfSelection(selection.selectionSet, condition, pageSize)
+      }
+    }
+    return cost
+  }
+
+  function costOfFragment(name: string, pageSize: number | null): number {
+    const key = `${name} ${pageSize}`
+    const known = costOfFragments.get(key)
+    if (known !== undefined) return known
+    costOfFragments.set(key, 0) // should it contain itself
+    const fragment = fragments.get(name)
+    const type = fragment && typeNamed(fragment.typeCondition)
+    const cost = fragment && type ? costOfSelection(fragment.selectionSet, type, pageSize) : 0
+    costOfFragments.set(key, cost)
+    return cost
+  }
+
+  function costOfField(node: FieldNode, parent: GraphQLCompositeType, pageSize: number | null): number {
+    const ownCost = parent === schema.getMutationType() ? MUTATION_COST : 0
+    const field = fieldOf(parent, node.name.value)
+    const type = field && getNamedType(field.type)
+    if (!field || !node.selectionSet || !isCompositeType(type)) return ownCost
+    if (isConnection(field)) {
+      return ownCost + 1 + costOfSelection(node.selectionSet, type, pageSizeOf(node))
+    }
+    // An edge is no object of its own: it stands for its node.
+    const isEdge = pageSize !== null && node.name.value === 'edges'
+    const cost = (isEdge ? 0 : 1) + costOfSelection(node.selectionSet, type, null)
+    return ownCost + (isListType(getNullableType(field.type)) ? cost * (pageSize ?? ASSUMED_LIST_SIZE) : cost)
+  }
+
+  function fieldOf(type: GraphQLCompositeType, name: string): GraphQLField<unknown, unknown> | undefined {
+    if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef
+    if (name === TypeMetaFieldDef.name) return TypeMetaFieldDef
+    return isUnionType(type) ? undefined : type.getFields()[name]
+  }
+
+  function typeNamed({ name }: NamedTypeNode): GraphQLCompositeType | null {
+    const type = schema.getType(name.value)
+    return isCompositeType(type) ? type : null
+  }
+
+  function pageSizeOf(node: FieldNode): number {
+    const sizes = node.arguments
+      ?.filter(({ name }) => name.value === 'first' || name.value === 'last')
+      .map(({ value }) => numberIn(value))
+      .filter((size) => size !== null)
+    return sizes?.length ? Math.max(...sizes) : DEFAULT_PAGE_SIZE
+  }
+
+  /** The number that a value stands for; one that is not acceptable is refused elsewhere. */
+  function numberIn(value: ValueNode | undefined): number | null {
+    if (value?.kind === Kind.INT) return Math.max(0, Number(value.value))
+    if (value?.kind !== Kind.VARIABLE) return null
+    const sent = variableValues?.[value.name.value]
+    if (sent === undefined) return numberIn(defaults.get(value.name.value))
+    return typeof sent === 'number' && sent >= 0 ? sent : null
+  }
+}
+
+function isConnection(field: GraphQLField<unknown, unknown>): boolean {
+  return field.args.some(({ name }) => name === 'first')
+}

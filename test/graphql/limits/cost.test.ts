@@ -1,0 +1,107 @@
+import { getIntrospectionQuery, parse } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { overviewQuery } from '../../../src/demo/report.ts'
+import { toSchema } from '../../../src/graphql/index.ts'
+import { costOf, MAX_COST } from '../../../src/graphql/limits/cost.ts'
+import { findExcessiveVariables } from '../../../src/graphql/limits/variables.ts'
+
+const schema = toSchema()
+const costFor = (text: string, variableValues?: Record<string, unknown>, operationName?: string) =>
+  costOf({ schema, document: parse(text), variableValues, operationName })
+
+test.each<[string, number]>([
+  ['{ __typename }', 1],
+  ['{ viewer { username email } }', 1],
+  ['{ run(id: "a") { project { owner { username } } } }', 3],
+  ['{ projects(first: 10) { totalCount edges { cursor node { name } } } }', 11],
+  ['{ projects { edges { node { name } } pageInfo { hasNextPage } } }', 27],
+  ['{ projects(last: 2) { edges { node { runs(first: 3) { edges { node { id } } } } } } }', 11],
+  ['{ run(id: "a") { metrics { key } } }', 11],
+  ['{ run(id: "a") { metricSeries { buckets { min } } } }', 111],
+  [
+    '{ ...P } fragment P on Query { projects(first: 5) { ...E } } fragment E on ProjectConnection { edges { node { id } } }',
+    6,
+  ],
+  ['{ node(id: "a") { ... on Run { project { id } } } }', 2],
+  ['mutation { login(input: {}) { __typename ... on Session { user { username } } } }', 12],
+  ['mutation { a: login(input: {}) { __typename } b: login(input: {}) { __typename } }', 22],
+  ['subscription { runUpdated { project { name } } }', 2],
+])('%s costs %d', (text, cost) => {
+  expect(costFor(text)).toBe(cost)
+})
+
+test('the size of a page may be a variable, with a default or without', () => {
+  const text = 'query ($n: Int = 7) { projects(first: $n) { edges { node { id } } } }'
+
+  expect(costFor(text)).toBe(8)
+  expect(costFor(text, { n: 100 })).toBe(101)
+  expect(costFor(text, { n: null })).toBe(26)
+})
+
+test('of several operations the one that is asked for counts', () => {
+  const text = 'query A { viewer { id } } query B { projects(first: 10) { edges { node { id } } } }'
+
+  expect(costFor(text, {}, 'B')).toBe(11)
+})
+
+const nested = (sizes: number[]): string =>
+  sizes.reduceRight(
+    (inner, size, level) =>
+      `${level === 0 ? 'projects' : 'runs'}(first: ${size}) { edges { node { id ${inner} } } }`,
+    '',
+  )
+
+describe('what people ask stays below the maximum:', () => {
+  test.each<[string, string]>([
+    ['the query of the demo', overviewQuery('a project')],
+    ['introspection', getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true })],
+    ['two nested pages of 100', `{ ${nested([100, 100])} }`],
+    ['100 runs with metrics', '{ runs(first: 100) { edges { node { id metrics { key value } } } } }'],
+  ])('%s', (_what, text) => {
+    expect(costFor(text)).toBeLessThan(MAX_COST)
+  })
+})
+
+describe('what would occupy the server does not:', () => {
+  test.each<[string, string]>([
+    [
+      'three nested pages of 100',
+      '{ projects(first: 100) { edges { node { runs(first: 100) { edges { node { artifacts(first: 100) { edges { node { id } } } } } } } } } }',
+    ],
+    [
+      'the schema within itself',
+      '{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }',
+    ],
+    [
+      'fragments that double',
+      `{ ...F0 } ${Array.from({ length: 20 }, (_, n) => `fragment F${n} on Query { a${n}: __schema { types { name } } ...F${n + 1} ... on Query { ...F${n + 1} } }`).join(' ')} fragment F20 on Query { __typename }`,
+    ],
+  ])('%s', (_what, text) => {
+    expect(costFor(text)).toBeGreaterThan(MAX_COST)
+  })
+})
+
+describe('variables', () => {
+  const deep = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+
+  test.each<[string, unknown]>([
+    ['none', undefined],
+    ['10,000 points', { steps: Array(10_000).fill(1), values: Array(10_000).fill(0.5) }],
+    ['10,000 lines', { lines: Array(10_000).fill({ message: 'a', level: 'INFO' }) }],
+    ['40 levels', { a: deep(40) }],
+  ])('%s may be read', (_what, variables) => {
+    expect(findExcessiveVariables(variables)).toBeNull()
+  })
+
+  test.each<[string, unknown, string]>([
+    ['levels of variables', { a: deep(20_000) }, 'at most 50'],
+    ['levels of variables', JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`), 'at most 50'],
+    ['elements of a list in the variables', { a: Array(20_000).fill(1) }, '20000, at most 10000'],
+    ['values in the variables', { a: Array(100).fill(Array(9000).fill(1)) }, 'at most 250000'],
+  ])('%s: too many are refused', (limit, variables, numbers) => {
+    const refusal = findExcessiveVariables(variables)
+
+    expect(refusal?.message).toContain(numbers)
+    expect(refusal?.extensions).toMatchObject({ code: 'DOCUMENT_TOO_COMPLEX', limit })
+  })
+})
