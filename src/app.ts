@@ -25,13 +25,20 @@ import { toSchema } from './graphql/index.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
+import { createClientAddress } from './server/client-address.ts'
 import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
 import { localUrl } from './server/local-url.ts'
 import { createErrorMask } from './server/mask-errors.ts'
+import { createOperationChecks } from './server/operation-checks.ts'
+import { PAGE_DOCUMENTS } from './server/pages/session-script.ts'
 import { GRAPHQL_PATH } from './server/paths.ts'
+import { createRateLimits } from './server/rate-limits.ts'
+import { createSecurityHeaders } from './server/security-headers.ts'
+import { refreshTokenOf } from './server/session-cookie.ts'
+import { readTrustedDocuments } from './server/trusted-documents.ts'
 import { serveSockets } from './server/ws.ts'
 import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
@@ -92,6 +99,10 @@ export async function startApp(
   async function start(): Promise<RunningApp> {
     const { dataDir } = config
     const runsDir = join(dataDir, 'runs')
+    const trustedDocuments =
+      config.trustedDocuments === undefined
+        ? null
+        : await readTrustedDocuments(config.trustedDocuments, Object.values(PAGE_DOCUMENTS))
     await prepareFolders(dataDir, runsDir)
     onStop.push(await lockDataFolder(dataDir))
 
@@ -155,15 +166,30 @@ export async function startApp(
     const health = createHealth({ database, room })
     const graphqlLog = log.child({ domain: 'graphql' })
     const maskError = createErrorMask(graphqlLog)
+    const rateLimits = createRateLimits({
+      points: config.rateLimitPoints,
+      anonymousRequests: config.rateLimitAnonymousRequests,
+    })
+    const frontDoor = {
+      authenticate,
+      maskError,
+      checks: createOperationChecks({ introspection: config.introspection, rateLimits }),
+      rateLimits,
+      clientAddress: createClientAddress(config.trustedProxies),
+      trustedDocuments,
+      origins: config,
+    }
     const graphql = createGraphqlHandler({
+      ...frontDoor,
       schema: toSchema(),
       log: graphqlLog,
-      maskError,
-      authenticate,
       contextOf: (caller) => ({ ...caller, services, downloadLink, [RELATIONS]: database.prisma }),
       secureCookie: config.secureCookie,
       graphiql: config.graphiql,
-      allowedOrigins: config.allowedOrigins,
+      hasSession: async (req) => {
+        const refreshToken = refreshTokenOf(req)
+        return refreshToken !== null && sessions.isLive(refreshToken)
+      },
     })
     const downloads = createDownloadHandler({
       database,
@@ -171,17 +197,22 @@ export async function startApp(
       signer,
       log: log.child({ domain: 'downloads' }),
     })
-    const server = createHttpServer({ graphql, downloads, health, log: log.child({ domain: 'http' }) })
+    const server = createHttpServer({
+      graphql,
+      downloads,
+      health,
+      securityHeaders: createSecurityHeaders(config.publicUrl),
+      log: log.child({ domain: 'http' }),
+    })
     const port = await listen(server, config.host, config.port)
     onStop.push(() => closeServer(server, STOP_GRACE_MS))
     ownUrl = localUrl(config.host, port)
     onStop.push(
       serveSockets({
+        ...frontDoor,
         server,
         graphql,
-        authenticate,
-        maskError,
-        allowedOrigins: config.allowedOrigins,
+        socketsPerUser: config.socketsPerUser,
         log: log.child({ domain: 'sockets' }),
       }),
     )

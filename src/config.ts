@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import proxyAddr from 'proxy-addr'
 import { z } from 'zod'
 import { type EncryptionKey, parseEncryptionKey } from './secrets/encryption-key.ts'
 
@@ -15,6 +16,11 @@ const wholeNumber = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
 const flag = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true')
+
+/** For whom something is there; true and false are what the setting of GraphiQL used to be. */
+const audience = z
+  .enum(['everyone', 'signed-in', 'off', 'true', 'false'], { error: 'must be everyone, signed-in or off' })
+  .transform((value) => (value === 'true' ? 'signed-in' : value === 'false' ? 'off' : value))
 
 const path = z
   .string()
@@ -50,6 +56,17 @@ const mailbox = z
     /^(?:[^\p{Cc}<>()[\]\\,;:"@]+ <[^\s\p{Cc}<>,;@]+@[^\s\p{Cc}<>,;@]+>|[^\s\p{Cc}<>,;@]+@[^\s\p{Cc}<>,;@]+)$/u,
     'must be an address such as Trainyard <trainyard@example.org>',
   )
+/** Addresses and ranges, which are tried here because the library says what is wrong only when it reads them. */
+const proxies = list.refine(
+  (value) => {
+    try {
+      return value.length === 0 || Boolean(proxyAddr.compile(value))
+    } catch {
+      return false
+    }
+  },
+  { error: 'must be addresses, ranges such as 10.0.0.0/8, or loopback, linklocal, uniquelocal' },
+)
 
 /** Every setting: its environment variable, its check and its default. The table in README.md follows it. */
 const Environment = z.object({
@@ -72,9 +89,15 @@ const Environment = z.object({
   TRAINYARD_ARTIFACT_QUIET_MS: wholeNumber(0, 600_000).default(2000),
   TRAINYARD_RUN_ENV: list.default([]),
   TRAINYARD_ALLOWED_ORIGINS: list.default([]),
-  TRAINYARD_GRAPHIQL: flag.default(true),
   TRAINYARD_SMTP_URL: smtpUrl.optional(),
   TRAINYARD_MAIL_FROM: mailbox.optional(),
+  TRAINYARD_TRUSTED_PROXIES: proxies.default([]),
+  TRAINYARD_INTROSPECTION: audience.default('signed-in'),
+  TRAINYARD_GRAPHIQL: audience.default('signed-in'),
+  TRAINYARD_TRUSTED_DOCUMENTS: path.optional(),
+  TRAINYARD_RATE_LIMIT_POINTS: wholeNumber(0).default(100_000),
+  TRAINYARD_RATE_LIMIT_ANONYMOUS_REQUESTS: wholeNumber(0).default(600),
+  TRAINYARD_SOCKETS_PER_USER: wholeNumber(1).default(2000),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -126,11 +149,23 @@ export interface Config {
   runEnv: string[]
   /** Other origins whose pages may use the API from a browser, such as https://dashboard.example.org. */
   allowedOrigins: string[]
-  graphiql: boolean
   /** The SMTP server that mail goes through, with its password; no mail is sent without one. */
   smtpUrl: string | undefined
   /** Who mail is from, e.g. `Trainyard <trainyard@example.org>`; set whenever smtpUrl is. */
   mailFrom: string | undefined
+  /** Addresses and ranges of proxies whose X-Forwarded-For counts. */
+  trustedProxies: string[]
+  /** Who may read the schema from the API. */
+  introspection: 'everyone' | 'signed-in' | 'off'
+  /** Whom a browser shows GraphiQL. */
+  graphiql: 'everyone' | 'signed-in' | 'off'
+  /** A JSON file of the only documents to perform; any unless given. */
+  trustedDocuments: string | undefined
+  /** What the operations of a user or a run may cost in ten seconds; 0 for as much as they like. */
+  rateLimitPoints: number
+  /** Requests without credentials from one address in ten seconds; 0 for as many as they like. */
+  rateLimitAnonymousRequests: number
+  socketsPerUser: number
   logLevel: string
 }
 
@@ -173,9 +208,15 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     artifactQuietMs: env.TRAINYARD_ARTIFACT_QUIET_MS,
     runEnv: env.TRAINYARD_RUN_ENV,
     allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
+    trustedProxies: env.TRAINYARD_TRUSTED_PROXIES,
+    introspection: env.TRAINYARD_INTROSPECTION,
     graphiql: env.TRAINYARD_GRAPHIQL,
     smtpUrl: env.TRAINYARD_SMTP_URL,
     mailFrom: env.TRAINYARD_MAIL_FROM,
+    trustedDocuments: env.TRAINYARD_TRUSTED_DOCUMENTS,
+    rateLimitPoints: env.TRAINYARD_RATE_LIMIT_POINTS,
+    rateLimitAnonymousRequests: env.TRAINYARD_RATE_LIMIT_ANONYMOUS_REQUESTS,
+    socketsPerUser: env.TRAINYARD_SOCKETS_PER_USER,
     logLevel: env.LOG_LEVEL,
   }
 }

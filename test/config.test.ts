@@ -13,6 +13,21 @@ test('a setting that is empty counts as not set', () => {
   expect(readConfig({ PORT: '', TRAINYARD_ADMIN_PASSWORD: '' })).toEqual(readConfig({}))
 })
 
+test.each([
+  ['true', 'signed-in'],
+  ['false', 'off'],
+  ['everyone', 'everyone'],
+])('TRAINYARD_GRAPHIQL=%s means %s', (value, graphiql) => {
+  expect(readConfig({ TRAINYARD_GRAPHIQL: value })).toMatchObject({ graphiql })
+})
+
+test.each(['loopback', '10.0.0.1', '10.0.0.0/8, fd00::/8', 'uniquelocal,192.0.2.7'])(
+  'TRAINYARD_TRUSTED_PROXIES may be %s',
+  (value) => {
+    expect(readConfig({ TRAINYARD_TRUSTED_PROXIES: value }).trustedProxies).toEqual(value.split(/, ?/))
+  },
+)
+
 describe('a wrong setting is named, with what it must be', () => {
   test.each([
     ['PORT', 'abc', 'must be a number'],
@@ -21,7 +36,10 @@ describe('a wrong setting is named, with what it must be', () => {
     ['PORT', '-1', 'must be at least 0'],
     ['TRAINYARD_ADMIN_PASSWORD', 'short', 'must have at least 8 characters'],
     ['TRAINYARD_PUBLIC_URL', 'here', 'must be a URL'],
-    ['TRAINYARD_GRAPHIQL', 'yes', 'must be true or false'],
+    ['TRAINYARD_GRAPHIQL', 'yes', 'must be everyone, signed-in or off'],
+    ['TRAINYARD_INTROSPECTION', 'yes', 'must be everyone, signed-in or off'],
+    ['TRAINYARD_TRUSTED_PROXIES', '10.0.0.0/99', 'must be addresses'],
+    ['TRAINYARD_TRUSTED_PROXIES', 'my-proxy', 'must be addresses'],
     ['TRAINYARD_MAX_CONCURRENT_RUNS', '0', 'must be at least 1'],
     ['TRAINYARD_SMTP_URL', 'mail.example.org', 'must be an address such as smtps://'],
     ['TRAINYARD_SMTP_URL', 'https://mail.example.org', 'must be an address such as smtps://'],

@@ -34,6 +34,6 @@ function entriesOf(value: unknown): Map<string, unknown> {
 }
 
 /** Where a request comes from. @param address the client's address, as far as trusted proxies tell it */
-export function originOf(req: IncomingMessage, address: string | undefined): Origin {
-  return { address: address ?? null, userAgent: req.headers['user-agent'] ?? null }
+export function originOf(req: IncomingMessage, address: string): Origin {
+  return { address, userAgent: req.headers['user-agent'] ?? null }
 }

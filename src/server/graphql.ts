@@ -1,18 +1,27 @@
-import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql'
+import type { IncomingMessage } from 'node:http'
+import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
-import type { Origin, Principal } from '../domains/accounts/principal.ts'
-import { UnauthenticatedError } from '../errors.ts'
-import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
+import type { Principal } from '../domains/accounts/principal.ts'
 import type { Context } from '../graphql/context.ts'
-import { toClientError } from '../graphql/errors.ts'
-import { identify, originOf } from './authenticate.ts'
-import { renderGraphiql } from './graphiql.ts'
+import { originOf } from './authenticate.ts'
+import type { ClientAddress } from './client-address.ts'
+import { useCsrfPrevention } from './csrf.ts'
+import { createDocumentCaches } from './document-caches.ts'
+import { createIdentification } from './identify.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import { type OperationChecks, useOperationChecks } from './operation-checks.ts'
+import { isOwnOrAllowedOrigin, type OriginSettings } from './origins.ts'
+import { usePages } from './pages/plugin.ts'
 import { GRAPHQL_PATH } from './paths.ts'
+import { RATE_LIMIT_HEADERS, type RateLimits } from './rate-limits.ts'
 import { createSessionCookie, NO_COOKIE } from './session-cookie.ts'
+import type { TrustedDocuments } from './trusted-documents.ts'
 import { type NodeRequest, useStreamedUploads } from './uploads.ts'
+
+/** The largest body that is no upload, in bytes: a full report of points or lines has a few million. */
+const MAX_BODY_BYTES = 25_000_000
 
 /** What the API needs to be served. */
 export interface GraphqlDependencies {
@@ -24,9 +33,15 @@ export interface GraphqlDependencies {
   contextOf: (caller: Caller) => Context
   /** Whether browsers may send the cookie of a session over HTTPS only. */
   secureCookie: boolean
-  graphiql: boolean
-  /** Other origins whose pages may use the API. */
-  allowedOrigins: string[]
+  checks: OperationChecks
+  rateLimits: RateLimits
+  clientAddress: ClientAddress
+  /** Null where any document is performed. */
+  trustedDocuments: TrustedDocuments | null
+  origins: OriginSettings
+  graphiql: 'everyone' | 'signed-in' | 'off'
+  /** Whether a browser comes with a session, so that its visitor need not sign in. */
+  hasSession: (req: IncomingMessage) => Promise<boolean>
 }
 
 /** Whom an operation is performed for. */
@@ -41,18 +56,8 @@ export type GraphqlHandler = ReturnType<typeof createGraphqlHandler>
 
 /** The HTTP side of the API; its envelope serves the WebSocket side too. */
 export function createGraphqlHandler(deps: GraphqlDependencies) {
-  const { schema, log, contextOf } = deps
-
-  /** Credentials that do not count, such as an old token, keep nobody from what needs none, such as to sign in. */
-  async function callerOf(header: unknown, origin: Origin): Promise<Pick<Caller, 'principal' | 'refusal'>> {
-    try {
-      return { principal: await identify(deps.authenticate, header, origin), refusal: null }
-    } catch (error) {
-      if (!(error instanceof UnauthenticatedError)) throw error
-      return { principal: null, refusal: error }
-    }
-  }
-
+  const { schema, log, contextOf, clientAddress } = deps
+  const identification = createIdentification(deps)
   return createYoga<NodeRequest & Partial<SocketContext>, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -60,32 +65,27 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
     graphiql: false,
     multipart: false,
     batching: false,
-    cors: deps.allowedOrigins.length > 0 && { origin: deps.allowedOrigins, credentials: true },
+    maxRequestBodySize: MAX_BODY_BYTES,
+    parserAndValidationCache: createDocumentCaches(),
+    // Both ways to name a document; without trusted documents neither is looked at.
+    extraParamNames: ['documentId'],
+    cors: (request) => corsFor(request.headers, deps.origins),
     plugins: [
+      usePages(deps),
+      useCsrfPrevention(),
+      identification.plugin,
       useStreamedUploads(),
-      useConnectionArguments(),
-      {
-        onRequest({ request, url, endResponse, fetchAPI }) {
-          const wantsPage = request.method === 'GET' && request.headers.get('accept')?.includes('text/html')
-          if (!deps.graphiql || url.pathname !== GRAPHQL_PATH || !wantsPage) return
-          endResponse(
-            new fetchAPI.Response(renderGraphiql(), {
-              headers: { 'Content-Type': 'text/html; charset=utf-8' },
-            }),
-          )
-        },
-      },
+      useTrustedDocuments(deps.trustedDocuments),
+      useOperationChecks(deps.checks),
     ],
     context: async ({ req, res, principal }) => {
-      const origin = originOf(req, req.socket.remoteAddress)
+      const origin = originOf(req, clientAddress(req))
       if (principal !== undefined) {
         return contextOf({ principal, refusal: null, origin, sessionCookie: NO_COOKIE })
       }
-      return contextOf({
-        ...(await callerOf(req.headers.authorization, origin)),
-        origin,
-        sessionCookie: createSessionCookie(req, res, { secure: deps.secureCookie, isTrusted: true }),
-      })
+      const isTrusted = isOwnOrAllowedOrigin(req.headers, deps.origins)
+      const sessionCookie = createSessionCookie(req, res, { secure: deps.secureCookie, isTrusted })
+      return contextOf({ ...(await identification.identityOf(req)), origin, sessionCookie })
     },
     maskedErrors: { maskError: deps.maskError },
     // What matters is logged by maskError; the mistakes of clients are told to them.
@@ -98,18 +98,19 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
   })
 }
 
-/** What is wrong with page sizes and cursors of an operation, which is then not executed. */
-export function badConnectionArguments(args: ExecutionArgs): GraphQLError[] {
-  return findBadConnectionArguments(args).map((error) => toClientError(error) ?? error)
+/** What a browser may let a page read; false for nothing, because it is the page of another site. */
+function corsFor(headers: Headers, origins: OriginSettings) {
+  const origin = headers.get('origin')
+  const host = headers.get('host') ?? undefined
+  if (origin === null || !isOwnOrAllowedOrigin({ origin, host }, origins)) return false
+  return { origin: [origin], credentials: true, exposedHeaders: [...RATE_LIMIT_HEADERS] }
 }
 
-function useConnectionArguments(): Plugin {
-  const check = (args: ExecutionArgs, stop: (result: { errors: GraphQLError[] }) => void) => {
-    const errors = badConnectionArguments(args)
-    if (errors.length > 0) stop({ errors })
-  }
+function useTrustedDocuments(documents: TrustedDocuments | null): Plugin {
+  if (!documents) return {}
   return {
-    onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
-    onSubscribe: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+    onParams({ params, setParams }) {
+      setParams({ ...params, query: documents.textOf(params) })
+    },
   }
 }

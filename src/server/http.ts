@@ -6,17 +6,30 @@ import type { GraphqlHandler } from './graphql.ts'
 import type { Health } from './health.ts'
 import { GRAPHQL_PATH } from './paths.ts'
 import { sendText } from './respond.ts'
+import type { SecurityHeaders } from './security-headers.ts'
+
+/** How long a client may take to send the headers of a request, in ms. */
+const HEADERS_TIMEOUT_MS = 20_000
+/** How long it may take to send a body that is no upload; uploads may take as long as they need. In ms. */
+const BODY_TIMEOUT_MS = 60_000
 
 /** What answers the requests. */
 export interface HttpDependencies {
   graphql: GraphqlHandler
   downloads: (req: IncomingMessage, res: ServerResponse) => Promise<void>
   health: Health
+  securityHeaders: SecurityHeaders
   log: Logger
 }
 
 /** The HTTP server, which does not listen yet. */
-export function createHttpServer({ graphql, downloads, health, log }: HttpDependencies): Server {
+export function createHttpServer({
+  graphql,
+  downloads,
+  health,
+  securityHeaders,
+  log,
+}: HttpDependencies): Server {
   const server = createServer((req, res) => {
     void answer(req, res).catch((error: unknown) => {
       log.error({ err: error, url: req.url }, 'a request failed')
@@ -24,11 +37,14 @@ export function createHttpServer({ graphql, downloads, health, log }: HttpDepend
       else res.destroy()
     })
   })
-  // Uploads may take as long as they need; a request's headers may not.
+  server.headersTimeout = HEADERS_TIMEOUT_MS
+  // Uploads may take as long as they need; other bodies are timed below.
   server.requestTimeout = 0
   return server
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    securityHeaders(req, res)
+    if (!isMultipart(req)) limitBodyTime(req)
     const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
@@ -41,6 +57,18 @@ export function createHttpServer({ graphql, downloads, health, log }: HttpDepend
     }
     sendText(res, 404, `There is nothing at ${path}. The API is at ${GRAPHQL_PATH}.`)
   }
+}
+
+function isMultipart(req: IncomingMessage): boolean {
+  return req.headers['content-type']?.startsWith('multipart/form-data') ?? false
+}
+
+/** Cuts a client that sends its body too slowly: it would hold its connection for ever. */
+function limitBodyTime(req: IncomingMessage): void {
+  if (req.headers['content-length'] === undefined && req.headers['transfer-encoding'] === undefined) return
+  const timer = setTimeout(() => req.destroy(), BODY_TIMEOUT_MS)
+  const stop = () => clearTimeout(timer)
+  req.once('end', stop).once('close', stop)
 }
 
 /** The port cannot be listened on; the message says why, in one line. */

@@ -1,13 +1,17 @@
 import type { IncomingMessage } from 'node:http'
-import { createSourceEventStream, type ExecutionArgs, GraphQLError } from 'graphql'
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Principal } from '../domains/accounts/principal.ts'
+import type { ClientAddress } from './client-address.ts'
 import { deliver } from './deliver.ts'
-import { badConnectionArguments, type GraphqlHandler } from './graphql.ts'
+import type { GraphqlHandler } from './graphql.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import type { OperationChecks } from './operation-checks.ts'
+import { type RateLimits, rateLimited } from './rate-limits.ts'
 import { createSharedOperations } from './shared-operations.ts'
 import { createSocketWriter, type SocketWriter } from './socket-writer.ts'
+import type { TrustedDocuments } from './trusted-documents.ts'
 
 /** An operation that a client asked for on its socket. */
 export interface SocketRequest {
@@ -19,14 +23,19 @@ export interface SocketRequest {
   principal: Principal | null
 }
 
-/** Performs operations with the same parsing, validation and context as on HTTP. */
-export function createSocketOperations({
-  graphql,
-  maskError,
-}: {
+/** What performing operations of sockets needs. */
+export interface SocketOperationDependencies {
   graphql: GraphqlHandler
   maskError: ErrorMask
-}) {
+  checks: OperationChecks
+  rateLimits: RateLimits
+  clientAddress: ClientAddress
+  trustedDocuments: TrustedDocuments | null
+}
+
+/** Performs operations with the same limits, parsing, validation and context as on HTTP. */
+export function createSocketOperations(deps: SocketOperationDependencies) {
+  const { graphql, maskError, checks, rateLimits, clientAddress, trustedDocuments } = deps
   const shared = createSharedOperations(maskError)
   const writers = new WeakMap<WebSocket, SocketWriter>()
   const prepared = new WeakMap<ExecutionArgs, SocketRequest & Pick<Enveloped, 'execute'>>()
@@ -47,23 +56,24 @@ export function createSocketOperations({
   return {
     /** Makes an operation ready to be performed, or says what is wrong with its document. */
     async prepare(asked: SocketRequest): Promise<ExecutionArgs | GraphQLError[]> {
-      const { query, operationName, variables } = asked.payload
-      const enveloped = graphql.getEnveloped({
-        req: asked.request,
-        principal: asked.principal,
-        params: { query, operationName, variables },
-      })
+      const { operationName, variables } = asked.payload
+      const { principal, request } = asked
+      const allowance = await rateLimits.countRequest({ principal, address: clientAddress(request) })
+      if (allowance?.isExceeded) return [forSocket(rateLimited(allowance))]
+      const enveloped = graphql.getEnveloped({ req: request, principal, params: asked.payload })
       let document: ExecutionArgs['document']
       try {
+        const query = trustedDocuments?.textOf(asked.payload) ?? asked.payload.query
         document = enveloped.parse(query)
       } catch (error) {
         const problem =
           error instanceof GraphQLError ? error : new GraphQLError('The document cannot be parsed.')
-        return [withCode(problem, 'GRAPHQL_PARSE_FAILED')]
+        return [forSocket(problem, 'GRAPHQL_PARSE_FAILED')]
       }
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
-      if (errors.length > 0) return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+      if (errors.length > 0) return errors.map((error) => forSocket(error, 'GRAPHQL_VALIDATION_FAILED'))
       const args: ExecutionArgs = {
+        hideSuggestions: true,
         schema: enveloped.schema,
         operationName,
         document,
@@ -75,24 +85,38 @@ export function createSocketOperations({
     },
 
     /** Performs a query or a mutation. */
-    execute: (args: ExecutionArgs) => requestOf(args).execute(args),
+    async execute(args: ExecutionArgs): Promise<ExecutionResult> {
+      const result: ExecutionResult = await requestOf(args).execute(args)
+      return result.errors ? { ...result, errors: result.errors.map((error) => forSocket(error)) } : result
+    },
 
     /** Sends the results of a subscription to its client until it is over, or says why there are none. */
     async subscribe(args: ExecutionArgs) {
       const request = requestOf(args)
-      const refused = badConnectionArguments(args)
-      if (refused.length > 0) return { errors: refused }
+      const refused = (await checks(args, request.principal)).errors
+      if (refused.length > 0) return { errors: refused.map((error) => forSocket(error)) }
       const source = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in source)) return { errors: source.errors?.map(maskError) ?? [] }
       const { id, payload, principal } = request
-      const operation = shared.join({ query: payload.query, args, principal })
+      const operation = shared.join({
+        query: args.document.loc?.source.body ?? payload.query,
+        args,
+        principal,
+      })
       return deliver({ id, source, operation, writer: writerFor(request), maskError })
     },
   }
 }
 
-/** The error with the code that HTTP gives it too. */
-function withCode(error: GraphQLError, code: string): GraphQLError {
-  const { message, nodes, source, positions, extensions } = error
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } })
+/** The error as HTTP gives it too: with a code where it has none, and without what is about HTTP alone. */
+function forSocket(error: GraphQLError, code?: string): GraphQLError {
+  const { message, nodes, source, positions, path } = error
+  const { http, ...extensions } = error.extensions
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions: code === undefined ? extensions : { code, ...extensions },
+  })
 }

@@ -1,20 +1,33 @@
 import type { IncomingMessage, Server } from 'node:http'
+import { GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import type { Logger } from 'pino'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import { credentialsOf, identify, originOf } from './authenticate.ts'
+import type { ClientAddress } from './client-address.ts'
 import type { GraphqlHandler } from './graphql.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import type { OperationChecks } from './operation-checks.ts'
+import { isOwnOrAllowedOrigin, type OriginSettings } from './origins.ts'
 import { GRAPHQL_PATH } from './paths.ts'
+import type { RateLimits } from './rate-limits.ts'
+import { createSocketLimits } from './socket-limits.ts'
 import { createSocketOperations } from './socket-operations.ts'
+import type { TrustedDocuments } from './trusted-documents.ts'
 
 /** The largest message a client may send, in bytes. */
 const MAX_FRAME_BYTES = 1024 * 1024
 /** The close code of graphql-transport-ws for credentials that do not count. */
 const FORBIDDEN = 4403
+/** The close code of WebSockets for what cannot be taken now, and may be tried later. */
+const TRY_AGAIN_LATER = 1013
+/** How long a client may take to say who it is, in ms; then its socket is closed with 4408. */
+const INIT_TIMEOUT_MS = 3000
+/** Operations that one socket may run at the same time. */
+const MAX_OPERATIONS = 200
 /** How often sockets are looked at for sessions that have ended, in ms; their streams end within 5 s. */
 const SESSION_CHECK_MS = 2000
 /**
@@ -32,8 +45,13 @@ export interface SocketDependencies {
   graphql: GraphqlHandler
   authenticate: Authenticate
   maskError: ErrorMask
-  /** Other origins whose pages may connect. */
-  allowedOrigins: string[]
+  checks: OperationChecks
+  rateLimits: RateLimits
+  clientAddress: ClientAddress
+  trustedDocuments: TrustedDocuments | null
+  origins: OriginSettings
+  /** Sockets that one user, or one run, may have open. */
+  socketsPerUser: number
   log: Logger
 }
 
@@ -42,52 +60,66 @@ export interface SocketDependencies {
  *
  * @returns a function that ends all sockets, telling clients to come back (1001), and cuts those that hang
  */
-export function serveSockets({
-  server,
-  graphql,
-  authenticate,
-  maskError,
-  allowedOrigins,
-  log,
-}: SocketDependencies): () => Promise<void> {
+export function serveSockets(deps: SocketDependencies): () => Promise<void> {
+  const { server, rateLimits, clientAddress, origins, log } = deps
   const sockets = new WebSocketServer({
     server,
     path: GRAPHQL_PATH,
     maxPayload: MAX_FRAME_BYTES,
     verifyClient: ({ req }, answer) =>
-      answer(mayConnect(req, allowedOrigins), 403, 'Pages of this origin may not connect'),
+      answer(isOwnOrAllowedOrigin(req.headers, origins), 403, 'Pages of this origin may not connect'),
   })
   const principals = new WeakMap<object, Principal | null>()
-  const operations = createSocketOperations({ graphql, maskError })
+  const operations = createSocketOperations(deps)
+  const limits = createSocketLimits(deps.socketsPerUser)
 
   const { dispose } = useServer(
     {
+      connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       execute: operations.execute,
       subscribe: operations.subscribe,
-      async onConnect({ connectionParams, extra }) {
-        try {
-          const { request, socket } = extra
-          const origin = originOf(request, request.socket.remoteAddress)
-          principals.set(socket, await identify(authenticate, credentialsOf(connectionParams), origin))
-        } catch (error) {
-          if (!(error instanceof UnauthenticatedError)) throw error
-          extra.socket.close(FORBIDDEN, error.message.slice(0, 120))
+      async onConnect({ connectionParams, extra: { socket, request } }) {
+        const address = clientAddress(request)
+        const principal = await speaksFor(request, connectionParams)
+        const isNobody = principal === null || principal instanceof UnauthenticatedError
+        const allowance = isNobody ? await rateLimits.countRequest({ principal: null, address }) : null
+        if (principal instanceof UnauthenticatedError) {
+          socket.close(FORBIDDEN, principal.message.slice(0, 120))
           return false
         }
+        if (allowance?.isExceeded || !limits.assign(socket, principal, address)) return turnAway(socket)
+        principals.set(socket, principal)
       },
-      onSubscribe({ extra: { request, socket } }, id, payload) {
+      onSubscribe({ extra: { request, socket }, subscriptions }, id, payload) {
+        if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [TOO_MANY_OPERATIONS]
         return operations.prepare({ id, payload, socket, request, principal: principals.get(socket) ?? null })
       },
     },
     sockets,
     KEEP_ALIVE_MS,
   )
-  sockets.on('connection', (socket) => {
+  sockets.on('connection', (socket, request) => {
     // In place of graphql-ws's own listener, which writes to the console. ws itself closes the socket.
     socket.removeAllListeners('error')
     socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'))
+    socket.on('close', () => limits.close(socket))
+    if (!limits.open(socket, clientAddress(request))) turnAway(socket)
   })
   sockets.on('error', (error) => log.error({ err: error }, 'the WebSocket server failed'))
+
+  /** Whom a socket speaks for; the error when what it says does not count. */
+  async function speaksFor(
+    request: IncomingMessage,
+    connectionParams: unknown,
+  ): Promise<Principal | null | UnauthenticatedError> {
+    try {
+      const origin = originOf(request, clientAddress(request))
+      return await identify(deps.authenticate, credentialsOf(connectionParams), origin)
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) return error
+      throw error
+    }
+  }
 
   function closeEndedSessions() {
     const now = new Date()
@@ -108,8 +140,13 @@ export function serveSockets({
   }
 }
 
-/** Browsers name the origin of the page that connects; programs name none, and need none. */
-function mayConnect({ headers: { origin, host } }: IncomingMessage, allowedOrigins: string[]): boolean {
-  if (origin === undefined || allowedOrigins.includes(origin)) return true
-  return URL.canParse(origin) && new URL(origin).host === host
+const TOO_MANY_OPERATIONS = new GraphQLError(
+  `One socket may run ${MAX_OPERATIONS} operations at the same time: end some, or open another.`,
+  { extensions: { code: 'RATE_LIMITED' } },
+)
+
+/** Closes a socket that is one too many. */
+function turnAway(socket: WebSocket): false {
+  socket.close(TRY_AGAIN_LATER, 'Too many sockets or requests: try again later.')
+  return false
 }

@@ -1,14 +1,24 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHash } from 'node:crypto'
+import { parse, validate } from 'graphql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { toSchema } from '../../src/graphql/index.ts'
+import { PAGE_DOCUMENTS } from '../../src/server/pages/session-script.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
+let open: TestApp
 beforeAll(async () => {
   app = await startTestApp()
+  open = await startTestApp({ graphiql: 'everyone' })
 })
-afterAll(() => app.stop())
+afterAll(() => Promise.all([app.stop(), open.stop()]))
 
-const get = (path: string, accept = '*/*') =>
-  fetch(app.url + path, { headers: { Accept: accept }, redirect: 'manual' })
+const BROWSER = 'text/html,application/xhtml+xml,*/*;q=0.8'
+const get = (path: string, accept = '*/*', on: TestApp = app) =>
+  fetch(on.url + path, {
+    headers: { Accept: accept, 'GraphQL-Require-Preflight': 'true' },
+    redirect: 'manual',
+  })
 
 test.each(['/healthz', '/readyz'])('%s says that the server is well', async (path) => {
   const response = await get(path)
@@ -35,35 +45,67 @@ test('/ leads to the API', async () => {
   expect(response.headers.get('location')).toBe('/graphql')
 })
 
-test('a browser gets GraphiQL, which speaks over WebSockets and lets one sign in', async () => {
-  const response = await get('/graphql', 'text/html,application/xhtml+xml,*/*;q=0.8')
-  const page = await response.text()
+describe('a browser', () => {
+  test('without a session gets a page to sign in on, which says nothing of what is behind it', async () => {
+    const response = await get('/graphql', BROWSER)
+    const page = await response.text()
 
-  expect(response.status).toBe(200)
-  expect(response.headers.get('content-type')).toContain('text/html')
-  expect(page).toContain('GraphiQL')
-  expect(page).toContain('"subscriptionsProtocol":"WS"')
-  expect(page).toContain('login(input: $input)')
-  expect(page).not.toContain('__trainyard_credentials__')
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toContain('text/html')
+    expect(page).toContain('login(input: $input)')
+    expect(page).not.toMatch(/graphiql|playground/i)
+  })
+
+  test('gets GraphiQL, which speaks over WebSockets, where it is for everyone', async () => {
+    const response = await get('/graphql', BROWSER, open)
+    const page = await response.text()
+
+    expect(response.status).toBe(200)
+    expect(page).toContain('GraphiQL')
+    expect(page).toContain('"subscriptionsProtocol":"WS"')
+    expect(page).not.toContain('__trainyard_credentials__')
+  })
+
+  test('gets no page where GraphiQL is off', async () => {
+    const plain = await startTestApp({ graphiql: 'off' })
+    const response = await get('/graphql', BROWSER, plain)
+    await plain.stop()
+
+    expect(response.headers.get('content-type') ?? '').not.toContain('text/html')
+  })
+
+  test.each([
+    ['the page to sign in on', () => app],
+    ['GraphiQL', () => open],
+  ])('runs the scripts of %s and no others', async (_page, on) => {
+    const response = await get('/graphql', BROWSER, on())
+    const policy = response.headers.get('content-security-policy') ?? ''
+    const scripts = (await response.text()).matchAll(/<script>([\s\S]*?)<\/script>/g)
+    const hashes = [...scripts].map(
+      ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+    )
+
+    expect(hashes).not.toHaveLength(0)
+    expect(policy).toContain(`script-src ${hashes.join(' ')};`)
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toContain('unsafe-eval')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+  })
+})
+
+test('the page to sign in on asks for what the API has', () => {
+  expect(validate(toSchema(), parse(PAGE_DOCUMENTS.login))).toEqual([])
 })
 
 test('a query in the address is answered to a program', async () => {
   const response = await get('/graphql?query={__typename}', 'application/json')
 
   expect(response.status).toBe(200)
-  expect(await response.json()).toEqual({ data: { __typename: 'Query' } })
+  expect(await response.json()).toMatchObject({ data: { __typename: 'Query' } })
 })
 
 test('a mutation in the address is refused', async () => {
   const response = await get(`/graphql?query=${encodeURIComponent('mutation { __typename }')}`)
 
   expect(response.status).toBe(405)
-})
-
-test('a server that is to have no GraphiQL gives a browser none', async () => {
-  const plain = await startTestApp({ graphiql: false })
-  const response = await fetch(`${plain.url}/graphql`, { headers: { Accept: 'text/html' } })
-  await plain.stop()
-
-  expect(response.headers.get('content-type') ?? '').not.toContain('text/html')
 })
