@@ -38,7 +38,7 @@ describe('once the server is stopped', () => {
     const { exitCode, output, errors } = await rotate()
 
     expect([exitCode, errors]).toEqual([0, ''])
-    expect(output).toMatch(/^4 secrets are sealed with the new key [0-9a-f]{8}\.\nStart the server/)
+    expect(output).toMatch(/^2 secrets are sealed with the new key [0-9a-f]{8}\.\nStart the server/)
     expect(await keyFile()).not.toBe(key)
     expect(output).not.toContain((await keyFile()).trim())
     await server.start()

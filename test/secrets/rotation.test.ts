@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newEncryptionKey } from '../../src/secrets/encryption-key.ts'
 import { SecretsError } from '../../src/secrets/errors.ts'
+import { launcherPurpose } from '../../src/secrets/sealed-columns.ts'
 import { sealingKeyId } from '../../src/secrets/sealer.ts'
 import { type RotationStep, rotateKeys } from '../../src/secrets/secrets.ts'
 import { createTestDataFolder, type GivenKeys, type TestDataFolder } from './support/data-folder.ts'
@@ -188,4 +189,37 @@ test('a new key that is given goes into the file', async () => {
 
   expect(await keys()).toEqual(before)
   expect(await keys({ secretKey: newSecretKey })).toEqual(before)
+})
+
+test('the environments of launchers are sealed anew as well', async () => {
+  const { sealer } = await folder.open()
+  const launcher = {
+    id: 'lch_1',
+    name: 'train',
+    command: [],
+    resumeArgs: [],
+    environmentNames: ['HF_TOKEN'],
+    createdAt: new Date(),
+    updatedAt: new Date(),
+    createdById: 'usr_1',
+  }
+  const user = { id: 'usr_1', username: 'ada', passwordHash: '', preferences: {}, createdAt: new Date() }
+  await folder.with((database) =>
+    database.transaction(async (tx) => {
+      await tx.user.create({ data: user })
+      const environment = sealer.seal('{"HF_TOKEN":"hf_secret"}', launcherPurpose('lch_1'))
+      await tx.launcher.create({ data: { ...launcher, environment } })
+      await tx.launcher.create({ data: { ...launcher, id: 'lch_2', name: 'plain' } })
+    }),
+  )
+
+  expect(await rotate()).toMatchObject({ count: 3 })
+
+  const rotated = await folder.open()
+  const launchers = await folder.with((database) => database.prisma.launcher.findMany())
+  expect(
+    launchers.map(
+      ({ id, environment }) => environment && rotated.sealer.open(environment, launcherPurpose(id)),
+    ),
+  ).toEqual(['{"HF_TOKEN":"hf_secret"}', null])
 })
