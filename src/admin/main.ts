@@ -1,6 +1,7 @@
 /** `npm run admin -- COMMAND`: what the operator does on the machine itself; `--help` says what there is. */
 import '../production.ts'
 import { ConfigError, readConfig } from '../config.ts'
+import { DomainError } from '../errors.ts'
 import { outageOf } from '../outage.ts'
 import { SecretsError } from '../secrets/errors.ts'
 import { type Commands, runCommandLine } from './command-line.ts'
@@ -12,7 +13,7 @@ const COMMANDS: Commands = {
 }
 
 /** What the operator can mend; said in one line, without a stack. */
-const OPERATOR_ERRORS = [AdminError, ConfigError, SecretsError]
+const OPERATOR_ERRORS = [AdminError, ConfigError, DomainError, SecretsError]
 
 try {
   const lines = await runCommandLine(process.argv.slice(2), COMMANDS, () => readConfig(process.env))
