@@ -10,6 +10,9 @@ import { createAuthenticate } from './domains/accounts/authenticate.ts'
 import { createAccountService } from './domains/accounts/service.ts'
 import { createSessionService } from './domains/accounts/sessions.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
+import { createAuditExports } from './domains/audit/export.ts'
+import { createAuditRetention } from './domains/audit/retention.ts'
+import { createAuditService } from './domains/audit/service.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
 import { createProjectService } from './domains/projects/service.ts'
@@ -26,7 +29,7 @@ import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createClientAddress } from './server/client-address.ts'
-import { createDownloadHandler, createDownloadLink } from './server/downloads.ts'
+import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
@@ -149,6 +152,8 @@ export async function startApp(
       runWatcher: createRunWatcher(shared),
       reporting: createReportingService(shared),
       serverInfo: createServerInfoService({ config }),
+      audit: createAuditService({ database }),
+      auditExports: createAuditExports({ database, exportLink: createExportLink(signer, publicUrl) }),
     }
     const scheduler = createScheduler({
       ...shared,
@@ -162,6 +167,9 @@ export async function startApp(
       log: log.child({ domain: 'runs' }),
     })
     onStop.push(() => scheduler.stop())
+
+    const retention = createAuditRetention({ database, log: log.child({ domain: 'audit' }), ...config })
+    onStop.push(() => retention.stop())
 
     const health = createHealth({ database, room })
     const graphqlLog = log.child({ domain: 'graphql' })
@@ -195,6 +203,7 @@ export async function startApp(
       database,
       storage,
       signer,
+      auditExports: services.auditExports,
       log: log.child({ domain: 'downloads' }),
     })
     const server = createHttpServer({
@@ -218,6 +227,7 @@ export async function startApp(
     )
 
     await scheduler.start()
+    retention.start()
     // Last, because a password that was made up is shown only by a server that runs.
     const newPassword = await accounts.ensureAdministrator(config.adminPassword)
     health.setReady(true)

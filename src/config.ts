@@ -83,6 +83,7 @@ const Environment = z.object({
   TRAINYARD_REFRESH_DAYS: wholeNumber(1, 3650).default(30),
   COOKIE_SECURE: flag.optional(),
   TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
+  TRAINYARD_AUDIT_DAYS: wholeNumber(0, 36_500).default(365),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
   TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
@@ -138,6 +139,8 @@ export interface Config {
   /** Whether browsers may send the cookie of a session over HTTPS only. */
   secureCookie: boolean
   downloadMinutes: number
+  /** How many days the audit trail is kept; 0 for ever. */
+  auditDays: number
   maxConcurrentRuns: number
   maxDatasetFileBytes: number
   /** 5 MB, as documented: a configuration is written by people. */
@@ -201,6 +204,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     refreshDays: env.TRAINYARD_REFRESH_DAYS,
     secureCookie: env.COOKIE_SECURE ?? !isPlainLoopback(env.HOST, env.TRAINYARD_PUBLIC_URL),
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
+    auditDays: env.TRAINYARD_AUDIT_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
     maxDatasetFileBytes: env.TRAINYARD_MAX_DATASET_FILE_MB * MiB,
     maxTrainConfigBytes: 5 * MiB,

@@ -3,6 +3,8 @@ import type { Origin, Principal } from '../domains/accounts/principal.ts'
 import type { AccountService } from '../domains/accounts/service.ts'
 import type { SessionService } from '../domains/accounts/sessions.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
+import type { AuditExports } from '../domains/audit/export.ts'
+import type { AuditService } from '../domains/audit/service.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
 import type { ProjectService } from '../domains/projects/service.ts'
 import type { RunRecords } from '../domains/runs/records.ts'
@@ -26,6 +28,8 @@ export interface Services {
   runWatcher: RunWatcher
   reporting: ReportingService
   serverInfo: ServerInfoService
+  audit: AuditService
+  auditExports: AuditExports
 }
 
 /** Makes signed, absolute links to what can be downloaded. */

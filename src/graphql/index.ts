@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql'
 import '../domains/accounts/schema.ts'
 import '../domains/artifacts/schema.ts'
+import '../domains/audit/schema.ts'
 import '../domains/datasets/schema.ts'
 import '../domains/projects/schema.ts'
 import '../domains/projects/mutations.ts'

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { Database } from '../db/database.ts'
 import { downloadOf } from '../domains/artifacts/contents.ts'
+import type { AuditExports, ExportLink } from '../domains/audit/export.ts'
 import { artifactPath } from '../domains/runs/artifact-path.ts'
 import { DomainError } from '../errors.ts'
 import type { DownloadLink } from '../graphql/context.ts'
@@ -10,15 +11,20 @@ import type { DownloadSigner } from '../storage/download-signer.ts'
 import { isErrno } from '../storage/errno.ts'
 import type { Storage } from '../storage/storage.ts'
 import { sendText } from './respond.ts'
+import { sendExport } from './send-export.ts'
 
 /** Where downloads live; everything below is signed. */
 export const DOWNLOADS_PATH = '/downloads/'
+
+/** Where files of the audit trail live. */
+const EXPORTS_PATH = `${DOWNLOADS_PATH}audit/`
 
 /** What serving downloads needs. */
 export interface DownloadDependencies {
   database: Database
   storage: Storage
   signer: DownloadSigner
+  auditExports: Pick<AuditExports, 'open'>
   log: Logger
 }
 
@@ -28,8 +34,18 @@ export function createDownloadLink(signer: DownloadSigner, publicUrl: () => stri
     publicUrl() + signer.sign(`${DOWNLOADS_PATH}${kind}/${id}/${encodeURIComponent(filename)}`)
 }
 
+/** Makes links to files of the audit trail; what is in them stands in their claims. */
+export function createExportLink(signer: DownloadSigner, publicUrl: () => string): ExportLink {
+  return (filename, claims) => {
+    const url = publicUrl() + signer.sign(EXPORTS_PATH + filename, claims)
+    return { url, expiresAt: new Date(Number(new URL(url).searchParams.get('expires')) * 1000) }
+  }
+}
+
 /** Answers requests for signed links: the signature is what lets one in. */
-export function createDownloadHandler({ database, storage, signer, log }: DownloadDependencies) {
+export function createDownloadHandler(deps: DownloadDependencies) {
+  const { database, storage, signer, auditExports, log } = deps
+
   return async function handleDownload(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const link = signer.verify(req.url ?? '')
     if (!link.ok) {
@@ -40,6 +56,12 @@ export function createDownloadHandler({ database, storage, signer, log }: Downlo
       return sendText(res, link.reason === 'expired' ? 410 : 403, why)
     }
     try {
+      if (link.path.startsWith(EXPORTS_PATH)) {
+        const opened = await auditExports.open(link.claims)
+        return opened
+          ? await sendExport(req, res, opened)
+          : sendText(res, 404, 'What this link led to does not exist any more.')
+      }
       const source = await findSource(link.path)
       if (!source) return sendText(res, 404, 'What this link led to does not exist any more.')
       await serveDownload(req, res, source)

@@ -251,4 +251,5 @@ export const MADE_BY: Record<string, string> = {
   registerArtifact: 'Artifact',
   tagArtifact: 'Artifact',
   untagArtifact: 'Artifact',
+  exportAudit: 'AuditExport',
 }

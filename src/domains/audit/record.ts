@@ -51,6 +51,10 @@ export const AUDIT_ACTIONS = [
 ] as const
 export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 
+/** Who does something: see AuditActor. */
+export const ACTOR_KINDS = ['USER', 'RUN', 'ANONYMOUS', 'OPERATOR'] as const
+export type ActorKind = (typeof ACTOR_KINDS)[number]
+
 /** Something that was done. */
 export interface AuditEntry {
   action: AuditAction
@@ -88,4 +92,20 @@ export async function recordEvent(
       details,
     },
   })
+}
+
+/** A stored action; the database holds nothing else. */
+export function toAuditAction(action: string): AuditAction {
+  return oneOf(AUDIT_ACTIONS, action)
+}
+
+/** A stored kind of actor; the database holds nothing else. */
+export function toActorKind(kind: string): ActorKind {
+  return oneOf(ACTOR_KINDS, kind)
+}
+
+function oneOf<Known extends string>(all: readonly Known[], stored: string): Known {
+  const known = all.find((candidate) => candidate === stored)
+  if (!known) throw new Error(`The database holds an event with the unknown word ${stored}.`)
+  return known
 }

@@ -1,0 +1,35 @@
+import { createBatch } from '../../db/batch.ts'
+import type { Database } from '../../db/database.ts'
+import { type IdKind, kindOfId } from '../../ids.ts'
+
+/** A row that an event is about, with its type, by which the API knows what it is. */
+export interface Target {
+  id: string
+  __typename: IdKind
+}
+
+/** Finds what events are about by its id: the events of a page take one statement for each kind of thing. */
+export function createTargetLoader({ prisma }: Database): (id: string) => Promise<Target | undefined> {
+  const byIds = (ids: string[]) => ({ where: { id: { in: ids } } })
+  /** Of the kinds that are nodes; what else events are about cannot be shown by itself. */
+  const loaders: Partial<Record<IdKind, (ids: string[]) => Promise<{ id: string }[]>>> = {
+    User: (ids) => prisma.user.findMany(byIds(ids)),
+    Project: (ids) => prisma.project.findMany(byIds(ids)),
+    Dataset: (ids) => prisma.dataset.findMany(byIds(ids)),
+    DatasetFile: (ids) => prisma.datasetFile.findMany(byIds(ids)),
+    Run: (ids) => prisma.run.findMany(byIds(ids)),
+    Artifact: (ids) => prisma.artifact.findMany(byIds(ids)),
+  }
+
+  return createBatch(async (ids) => {
+    const byKind = Map.groupBy(ids, kindOfId)
+    const found = await Promise.all(
+      byKind.entries().map(async ([kind, ids]) => {
+        const load = kind === null ? undefined : loaders[kind]
+        if (kind === null || !load) return []
+        return (await load(ids)).map((row) => [row.id, { ...row, __typename: kind }] as const)
+      }),
+    )
+    return new Map(found.flat())
+  })
+}
