@@ -28,6 +28,7 @@ import { toSchema } from './graphql/index.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
+import { createAccountPages } from './server/account-pages/account-pages.ts'
 import { createClientAddress } from './server/client-address.ts'
 import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
@@ -209,6 +210,7 @@ export async function startApp(
     const server = createHttpServer({
       graphql,
       downloads,
+      accountPages: createAccountPages(),
       health,
       securityHeaders: createSecurityHeaders(config.publicUrl),
       log: log.child({ domain: 'http' }),

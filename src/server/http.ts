@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
+import { ACCOUNT_PAGES_PATH } from './account-pages/account-pages.ts'
 import { DOWNLOADS_PATH } from './downloads.ts'
 import type { GraphqlHandler } from './graphql.ts'
 import type { Health } from './health.ts'
@@ -17,6 +18,7 @@ const BODY_TIMEOUT_MS = 60_000
 export interface HttpDependencies {
   graphql: GraphqlHandler
   downloads: (req: IncomingMessage, res: ServerResponse) => Promise<void>
+  accountPages: (req: IncomingMessage, res: ServerResponse) => void
   health: Health
   securityHeaders: SecurityHeaders
   log: Logger
@@ -26,6 +28,7 @@ export interface HttpDependencies {
 export function createHttpServer({
   graphql,
   downloads,
+  accountPages,
   health,
   securityHeaders,
   log,
@@ -48,6 +51,7 @@ export function createHttpServer({
     const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
+    if (path.startsWith(ACCOUNT_PAGES_PATH)) return accountPages(req, res)
     if (path === '/healthz') return health.live(res)
     if (path === '/readyz') return health.ready(res)
     if (path === '/') {
