@@ -9,7 +9,7 @@ export type ErrorMask = (error: unknown) => GraphQLError
 export function createErrorMask(log: Logger): ErrorMask {
   return (error) => {
     const known = toClientError(error)
-    if (known) return known
+    if (known) return withoutSuggestion(known)
     const cause = error instanceof GraphQLError ? error.originalError : error
     if (error instanceof GraphQLError && cause === undefined) return error
     log.error({ err: cause }, 'an operation failed unexpectedly')
@@ -18,4 +18,14 @@ export function createErrorMask(log: Logger): ErrorMask {
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     })
   }
+}
+
+/**
+ * Where a value in the variables is wrong, the executor suggests names of the schema, whether the caller may see
+ * it or not.
+ */
+function withoutSuggestion(error: GraphQLError): GraphQLError {
+  if (error.extensions.code !== 'BAD_USER_INPUT') return error
+  const { nodes, path, extensions } = error
+  return new GraphQLError(error.message.replace(/ Did you mean .*\?$/, ''), { nodes, path, extensions })
 }

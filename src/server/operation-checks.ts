@@ -77,7 +77,6 @@ export function useOperationChecks<Context extends CheckedContext>(check: Operat
   async function checkFor(args: ExecutionArgs, { principal, res }: CheckedContext): Promise<Verdict> {
     const verdict = await check(args, principal)
     if (res && verdict.allowance) setRateLimitHeaders(res, verdict.allowance)
-    args.hideSuggestions = true
     return verdict
   }
 

@@ -73,7 +73,6 @@ export function createSocketOperations(deps: SocketOperationDependencies) {
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
       if (errors.length > 0) return errors.map((error) => forSocket(error, 'GRAPHQL_VALIDATION_FAILED'))
       const args: ExecutionArgs = {
-        hideSuggestions: true,
         schema: enveloped.schema,
         operationName,
         document,

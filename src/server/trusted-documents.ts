@@ -19,10 +19,11 @@ export interface TrustedDocuments {
   textOf(request: DocumentRequest): string
 }
 
-const Manifest = z.record(
-  z.string().regex(/^(sha256:)?[0-9a-f]{64}$/i, 'a key is not a SHA-256 in hex'),
-  z.string('a document is not text'),
-)
+const Manifest = z
+  .record(z.string(), z.string('a document is not text'), 'it is not an object of hashes and documents')
+  .refine((documents) => Object.keys(documents).every((key) => /^(sha256:)?[0-9a-f]{64}$/i.test(key)), {
+    error: 'a key is not a SHA-256 in hex',
+  })
 
 /** What a client names a document by. */
 const Named = z.object({
