@@ -29,6 +29,7 @@ import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createAccountPages } from './server/account-pages/account-pages.ts'
+import { ACCOUNT_FORMS } from './server/account-pages/forms.ts'
 import { createClientAddress } from './server/client-address.ts'
 import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
@@ -51,6 +52,12 @@ import { createSignals } from './streams/signals.ts'
 
 /** How long requests under way may take when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
+
+/** What the pages of the server itself send, which must work where only trusted documents are performed. */
+const OWN_DOCUMENTS = [
+  ...Object.values(PAGE_DOCUMENTS),
+  ...Object.values(ACCOUNT_FORMS).map(({ mutation }) => mutation),
+]
 
 /** Why the data folder cannot be used for the time being. */
 const OUTAGES: Record<Outage, string> = {
@@ -106,7 +113,7 @@ export async function startApp(
     const trustedDocuments =
       config.trustedDocuments === undefined
         ? null
-        : await readTrustedDocuments(config.trustedDocuments, Object.values(PAGE_DOCUMENTS))
+        : await readTrustedDocuments(config.trustedDocuments, OWN_DOCUMENTS)
     await prepareFolders(dataDir, runsDir)
     onStop.push(await lockDataFolder(dataDir))
 

@@ -3,7 +3,7 @@ import { parse, validate } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toSchema } from '../../src/graphql/index.ts'
 import { PAGE_DOCUMENTS } from '../../src/server/pages/session-script.ts'
-import { startTestApp, type TestApp } from '../support/app.ts'
+import { PASSWORD, startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
 let open: TestApp
@@ -56,6 +56,23 @@ describe('a browser', () => {
     expect(page).not.toMatch(/graphiql|playground/i)
   })
 
+  test('gets GraphiQL once its visitor has signed in', async () => {
+    const variables = { input: { username: 'admin', password: PASSWORD } }
+    const login = await fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: app.url },
+      body: JSON.stringify({ query: PAGE_DOCUMENTS.login, variables }),
+    })
+    const cookie = login.headers.getSetCookie().map((set) => set.split(';', 1)[0])
+    const pageWith = async (value: string) => {
+      const response = await fetch(`${app.url}/graphql`, { headers: { Accept: BROWSER, Cookie: value } })
+      return response.text()
+    }
+
+    expect(await pageWith(cookie.join('; '))).toContain('GraphiQL')
+    expect(await pageWith('trainyard_refresh=garbage')).not.toContain('GraphiQL')
+  })
+
   test('gets GraphiQL, which speaks over WebSockets, where it is for everyone', async () => {
     const response = await get('/graphql', BROWSER, open)
     const page = await response.text()
@@ -93,8 +110,8 @@ describe('a browser', () => {
   })
 })
 
-test('the page to sign in on asks for what the API has', () => {
-  expect(validate(toSchema(), parse(PAGE_DOCUMENTS.login))).toEqual([])
+test.each(['login', 'refreshSession'] as const)('%s as our pages send it is what the API has', (name) => {
+  expect(validate(toSchema(), parse(PAGE_DOCUMENTS[name]))).toEqual([])
 })
 
 test('a query in the address is answered to a program', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { RunPrincipal } from '../../src/domains/accounts/principal.ts'
 import { createRateLimits } from '../../src/server/rate-limits.ts'
 import { accessTokenOf } from '../support/access-token.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -137,7 +138,13 @@ describe('an address', () => {
 
 test('an operation that is too much takes nothing off', async () => {
   const limits = createRateLimits({ points: 100, anonymousRequests: 10 })
-  const run = { kind: 'run', runId: 'run_a', expiresAt: null } as const
+  const run: RunPrincipal = {
+    kind: 'run',
+    runId: 'run_a',
+    credential: { kind: 'token', id: 'tok_a' },
+    origin: { address: null, userAgent: null },
+    expiresAt: null,
+  }
 
   expect(await limits.spend(run, 61)).toMatchObject({ remaining: 40, isExceeded: false })
   expect(await limits.spend(run, 51)).toMatchObject({ remaining: 40, isExceeded: true })

@@ -89,7 +89,9 @@ function enter(session) {
 
 async function renew() {
   try {
-    enter(await perform('refreshSession'))
+    const session = await perform('refreshSession')
+    if (session.user.mustChangePassword) throw new Error('There is nothing to see before that.')
+    enter(session)
   } catch {
     clearTimeout(renewal)
     delete trainyardCredentials.Authorization

@@ -1,9 +1,10 @@
+const SESSION =
+  '{ ... on Session { accessToken expiresAt user { username mustChangePassword } } ... on Error { message } }'
+
 /** The operations that our own pages send; they must be valid, and trusted where only trusted ones are performed. */
 export const PAGE_DOCUMENTS = {
-  login:
-    'mutation ($input: LoginInput!) { login(input: $input) { ... on Session { accessToken expiresAt user { username } } ... on Error { message } } }',
-  refreshSession:
-    'mutation { refreshSession { ... on Session { accessToken expiresAt user { username } } ... on Error { message } } }',
+  login: `mutation ($input: LoginInput!) { login(input: $input) ${SESSION} }`,
+  refreshSession: `mutation { refreshSession ${SESSION} }`,
   logout: 'mutation { logout }',
   changePassword:
     'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename ... on Error { message } } }',
