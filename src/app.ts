@@ -15,6 +15,8 @@ import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
+import { createProjectAccess } from './domains/projects/access.ts'
+import { createMemberService } from './domains/projects/members.ts'
 import { createProjectService } from './domains/projects/service.ts'
 import { createRunRecords } from './domains/runs/records.ts'
 import { createReportingService } from './domains/runs/reporting.ts'
@@ -136,7 +138,8 @@ export async function startApp(
     })
     const downloadLink = createDownloadLink(signer, publicUrl)
 
-    const shared = { database, signals, runsDir }
+    const access = createProjectAccess({ database })
+    const shared = { database, signals, access, runsDir }
     await sweepRunFolders({ ...shared, log })
     const sessions = createSessionService({ database, sessionKey: signingKeys.session, ...config })
     const apiTokens = createApiTokenService({ database })
@@ -148,9 +151,16 @@ export async function startApp(
       sessions,
       apiTokens,
       runs,
-      projects: createProjectService({ database, discardRuns: runs.discard }),
+      access,
+      projects: createProjectService({
+        ...shared,
+        freeCommands: config.freeCommands,
+        discardRuns: runs.discard,
+      }),
+      members: createMemberService(shared),
       datasets: createDatasetService({
         database,
+        access,
         blobs,
         maxFileBytes: config.maxDatasetFileBytes,
         maxTrainConfigBytes: config.maxTrainConfigBytes,

@@ -89,6 +89,7 @@ const Environment = z.object({
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
   TRAINYARD_ARTIFACT_QUIET_MS: wholeNumber(0, 600_000).default(2000),
   TRAINYARD_RUN_ENV: list.default([]),
+  TRAINYARD_FREE_COMMANDS: flag.optional(),
   TRAINYARD_ALLOWED_ORIGINS: list.default([]),
   TRAINYARD_SMTP_URL: smtpUrl.optional(),
   TRAINYARD_MAIL_FROM: mailbox.optional(),
@@ -150,6 +151,8 @@ export interface Config {
   artifactQuietMs: number
   /** Further variables (`NAME` or `PREFIX_*`) that runs inherit from the server's environment. */
   runEnv: string[]
+  /** Whether members may say themselves what a project runs, instead of choosing a launcher of an administrator's. */
+  freeCommands: boolean
   /** Other origins whose pages may use the API from a browser, such as https://dashboard.example.org. */
   allowedOrigins: string[]
   /** The SMTP server that mail goes through, with its password; no mail is sent without one. */
@@ -211,6 +214,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     cancelGraceSeconds: env.TRAINYARD_CANCEL_GRACE_SECONDS,
     artifactQuietMs: env.TRAINYARD_ARTIFACT_QUIET_MS,
     runEnv: env.TRAINYARD_RUN_ENV,
+    // Whoever may say what is run may do all that the server may: on a network, that is for administrators to allow.
+    freeCommands: env.TRAINYARD_FREE_COMMANDS ?? isLoopback(env.HOST),
     allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
     trustedProxies: env.TRAINYARD_TRUSTED_PROXIES,
     introspection: env.TRAINYARD_INTROSPECTION,

@@ -3,7 +3,6 @@ import ErrorsPlugin from '@pothos/plugin-errors'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
-import { isObjectType } from 'graphql'
 import { GraphQLBigInt, GraphQLDateTime, GraphQLJSON } from 'graphql-scalars'
 import { GraphQLUpload } from 'graphql-upload-minimal'
 import { nullIfMissing } from '../db/database.ts'
@@ -15,6 +14,7 @@ import { getDatamodel } from '../generated/pothos.ts'
 import { kindOfId } from '../ids.ts'
 import { MAX_PAGE_SIZE } from './connection-arguments.ts'
 import { type Context, principalOf, RELATIONS } from './context.ts'
+import { NODE_FINDERS } from './nodes.ts'
 import './outages-plugin.ts'
 
 /** What is counted only when it is asked for. */
@@ -57,13 +57,15 @@ export const builder = new SchemaBuilder<{
     },
     nodeTypeOptions: { description: 'Anything that has an id of its own.' },
     nodeQueryOptions: {
-      description: 'Anything by its id; null when there is nothing of that id.',
+      description: 'Anything by its id; null when there is nothing of that id, or not for you.',
       nullable: true,
       args: { id: { description: 'Any id that this API gave.' } },
-      resolve: async (_root, { id }, _context, { schema }, load) => {
-        const type = schema.getType(id.typename)
-        const isNode = isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node')
-        return isNode ? await nullIfMissing(load(id)) : null
+      resolve: async (_root, { id }, context, _info, load) => {
+        const kind = kindOfId(id.id)
+        const find = kind && NODE_FINDERS[kind]
+        // What is loaded then is loaded whoever asks.
+        const isThere = find ? await find(context.services, principalOf(context), id.id) : null
+        return isThere ? await nullIfMissing(load(id)) : null
       },
     },
     nodesQueryOptions: false,

@@ -6,6 +6,8 @@ import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
+import type { ProjectAccess } from '../domains/projects/access.ts'
+import type { MemberService } from '../domains/projects/members.ts'
 import type { ProjectService } from '../domains/projects/service.ts'
 import type { RunRecords } from '../domains/runs/records.ts'
 import type { ReportingService } from '../domains/runs/reporting.ts'
@@ -20,7 +22,9 @@ export interface Services {
   accounts: AccountService
   sessions: SessionService
   apiTokens: ApiTokenService
+  access: ProjectAccess
   projects: ProjectService
+  members: MemberService
   datasets: DatasetService
   artifacts: ArtifactService
   runs: RunService

@@ -12,6 +12,14 @@ export interface StreamRead<Item, Position> {
   ended: boolean
 }
 
+/** Whether somebody may go on to follow a stream. */
+export interface Guard {
+  /** Notified when the answer may have changed. */
+  topic: string
+  /** Why they may not, as the stream ends with it; null while they may. Asked at the start and at every notification. */
+  refusal(): Promise<Error | null>
+}
+
 /** How to follow a stream. */
 export interface FollowOptions<Item, Position> {
   signals: Signals
@@ -22,6 +30,8 @@ export interface FollowOptions<Item, Position> {
   onSignal?: (id: string) => void
   /** Must let other work have its turn before it answers, so that a long replay never starves the server. */
   read(position: Position): Promise<StreamRead<Item, Position>>
+  /** Ends the stream of those whose right to it is taken away; nobody's unless given. */
+  guard?: Guard | undefined
   /** Called once, when nothing is read any more. */
   onFinish?: () => void
 }
@@ -36,6 +46,7 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
   let finished = false
   let woken = true
   let ended = false
+  let refusal: Error | null = null
   let wake: () => void = () => undefined
 
   const stopListening = options.signals.listen(options.topic, (id) => {
@@ -43,12 +54,22 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
     woken = true
     wake()
   })
+  const { guard } = options
+  const stopGuarding = guard && options.signals.listen(guard.topic, () => void checkGuard(guard))
   const finish = () => {
     if (finished) return
     finished = true
     stopListening()
+    stopGuarding?.()
     options.onFinish?.()
     wake()
+  }
+
+  async function checkGuard(guard: Guard) {
+    const refused = await guard.refusal().catch(asError)
+    if (finished || !refused) return
+    refusal = refused
+    finish()
   }
 
   async function pull(): Promise<IteratorResult<Item>> {
@@ -69,10 +90,17 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
         })
       }
     }
+    if (refusal) {
+      const why = refusal
+      refusal = null
+      throw why
+    }
     return { done: true, value: undefined }
   }
 
   let last: Promise<unknown> = Promise.resolve()
+  // From here on nothing is missed; what happened between the asking for the stream and now is asked for.
+  if (guard) void checkGuard(guard)
   return {
     next() {
       const result = last.then(pull).catch((error: unknown) => {
@@ -94,4 +122,8 @@ export function follow<Item, Position>(options: FollowOptions<Item, Position>): 
       return this
     },
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

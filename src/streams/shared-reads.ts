@@ -1,5 +1,5 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import { type FollowOptions, follow, type StreamRead } from './follow.ts'
+import { type FollowOptions, follow, type Guard, type StreamRead } from './follow.ts'
 import { createRecentlyUsed } from './recently-used.ts'
 import type { Signals } from './signals.ts'
 
@@ -20,7 +20,7 @@ export interface SizedRead<Item, Position> extends StreamRead<Item, Position> {
 /** The streams of one kind that are followed now. */
 export interface SharedReads<Item, Position> {
   /** Follows a stream, see `follow`, sharing each read with whoever stands at the same position. */
-  follow(stream: SharedStream<Item, Position>, from: Position): AsyncIterableIterator<Item>
+  follow(stream: SharedStream<Item, Position>, from: Position, guard?: Guard): AsyncIterableIterator<Item>
   /** Reads once what followers at this position read. */
   read(stream: SharedStream<Item, Position>, position: Position): Promise<StreamRead<Item, Position>>
 }
@@ -120,13 +120,14 @@ export function createSharedReads<Item, Position extends string | number>({
   }
 
   return {
-    follow(stream, from) {
+    follow(stream, from, guard) {
       const { read, leave } = join(stream)
       const options: FollowOptions<Item, Position> = {
         signals,
         topic: stream.topic,
         from,
         read,
+        guard,
         onFinish: leave,
       }
       return follow(options)

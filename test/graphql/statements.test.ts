@@ -100,25 +100,28 @@ test('what a list takes of the database does not grow with the list', async () =
   expect(few).toMatchInlineSnapshot(`
     {
       "datasets": [
-        "SELECT 8 columns FROM User WHERE (User.id = ? AND 1=1) LIMIT ? OFFSET ?",
-        "SELECT 17 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
-        "SELECT 10 columns FROM Dataset WHERE Dataset.name IN (…) LIMIT ? OFFSET ?",
+        "SELECT 9 columns FROM UserSession WHERE (UserSession.id = ? AND 1=1) LIMIT ? OFFSET ?",
+        "SELECT 12 columns FROM User WHERE User.id = ? LIMIT ? OFFSET ?",
+        "SELECT 19 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
+        "SELECT 12 columns FROM Dataset WHERE Dataset.name IN (…) LIMIT ? OFFSET ?",
         "SELECT 7 columns FROM DatasetFile WHERE DatasetFile.datasetId IN (…) ORDER BY DatasetFile.filename ASC LIMIT ? OFFSET ?",
         "SELECT 6 columns FROM TrainConfig WHERE TrainConfig.datasetId IN (…) LIMIT ? OFFSET ?",
       ],
       "projects": [
-        "SELECT 8 columns FROM User WHERE (User.id = ? AND 1=1) LIMIT ? OFFSET ?",
-        "SELECT 17 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
-        "SELECT 29 columns FROM Run WHERE (1=1 AND Run.projectId IN (…)) ORDER BY Run.id DESC LIMIT ? OFFSET ?",
+        "SELECT 9 columns FROM UserSession WHERE (UserSession.id = ? AND 1=1) LIMIT ? OFFSET ?",
+        "SELECT 12 columns FROM User WHERE User.id = ? LIMIT ? OFFSET ?",
+        "SELECT 19 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
+        "SELECT 30 columns FROM Run WHERE (1=1 AND Run.projectId IN (…)) ORDER BY Run.id DESC LIMIT ? OFFSET ?",
         "SELECT 6 columns FROM (SELECT "runId", "key", "lastStep", CASE WHEN "lastValue" IS NOT NULL THEN printf('%!.17g', "lastValue") END AS "lastValue", "lastNonFinite", "lastTimestamp"
            FROM "MetricSeries" WHERE "runId" IN (SELECT value FROM json_each(…)) ORDER BY "runId", "key")",
       ],
       "runs": [
-        "SELECT 8 columns FROM User WHERE (User.id = ? AND 1=1) LIMIT ? OFFSET ?",
-        "SELECT 31 columns FROM Run LEFT JOIN (SELECT Artifact.runId, COUNT(*) AS _aggr_count_artifacts FROM Artifact WHERE 1=1 GROUP BY Artifact.runId) AS aggr_selection_0_Artifact ON (Run.id = aggr_selection_0_Artifact.runId) WHERE 1=1 ORDER BY Run.id DESC LIMIT ? OFFSET ?",
-        "SELECT 17 columns FROM Project WHERE Project.id IN (…) LIMIT ? OFFSET ?",
+        "SELECT 9 columns FROM UserSession WHERE (UserSession.id = ? AND 1=1) LIMIT ? OFFSET ?",
+        "SELECT 12 columns FROM User WHERE User.id = ? LIMIT ? OFFSET ?",
+        "SELECT 32 columns FROM Run LEFT JOIN (SELECT Artifact.runId, COUNT(*) AS _aggr_count_artifacts FROM Artifact WHERE 1=1 GROUP BY Artifact.runId) AS aggr_selection_0_Artifact ON (Run.id = aggr_selection_0_Artifact.runId) WHERE 1=1 ORDER BY Run.id DESC LIMIT ? OFFSET ?",
+        "SELECT 19 columns FROM Project WHERE Project.id IN (…) LIMIT ? OFFSET ?",
         "SELECT 11 columns FROM Artifact WHERE (1=1 AND Artifact.runId IN (…)) ORDER BY Artifact.createdAt DESC, Artifact.id DESC LIMIT ? OFFSET ?",
-        "SELECT 8 columns FROM User WHERE User.id IN (…) LIMIT ? OFFSET ?",
+        "SELECT 12 columns FROM User WHERE User.id IN (…) LIMIT ? OFFSET ?",
         "SELECT 5 columns FROM ArtifactTag WHERE ArtifactTag.artifactId IN (…) ORDER BY ArtifactTag.appliedAt ASC LIMIT ? OFFSET ?",
       ],
     }

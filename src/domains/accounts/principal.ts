@@ -116,6 +116,7 @@ export function identityOf(principal: Principal): unknown[] {
     : ['user', principal.userId, principal.role, principal.scopes, principal.mustChangePassword]
 }
 
-function hasScope(user: UserPrincipal, scope: Scope): boolean {
+/** Whether the credential of a person may be used for this. */
+export function hasScope(user: UserPrincipal, scope: Scope): boolean {
   return user.scopes.some((granted) => INCLUDED[granted].includes(scope))
 }

@@ -92,8 +92,15 @@ export const ArtifactObject = builder.prismaNode('Artifact', {
       description: 'What people say of it.',
       query: { orderBy: { appliedAt: 'asc' } },
     }),
+    canTag: t.boolean({
+      description: 'Whether you may tag it.',
+      select: { run: { select: { projectId: true } } },
+      resolve: ({ run }, _args, context) =>
+        context.services.access.allows(principalOf(context), run.projectId, 'EDITOR'),
+    }),
     downloadUrl: t.string({
-      description: 'A signed link to its bytes, good for a while, with Range support. Needs no token.',
+      description:
+        'A signed link to its bytes, with Range support. Whoever has it needs no token, and it is good until it expires, whatever becomes of your rights.',
       resolve: (artifact, _args, { downloadLink }) =>
         downloadLink(
           'artifacts',
@@ -124,7 +131,7 @@ builder.queryField('artifact', (t) =>
   t.prismaField({
     type: ArtifactObject,
     nullable: true,
-    description: 'An artifact; null when there is none.',
+    description: 'An artifact; null when there is none, or not for you.',
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, context) =>
       context.services.artifacts.find(principalOf(context), id, query),

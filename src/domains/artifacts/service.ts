@@ -9,7 +9,9 @@ import { newId } from '../../ids.ts'
 import { isErrno } from '../../storage/errno.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser } from '../accounts/principal.ts'
+import { recordEvent } from '../audit/record.ts'
 import { NameInput, parseInput, TextInput } from '../input.ts'
+import { requireRun, visibleRuns } from '../runs/access.ts'
 import { runPaths } from '../runs/paths.ts'
 import { announceRun } from '../runs/reporting.ts'
 import { readContents } from './contents.ts'
@@ -54,20 +56,19 @@ export function createArtifactService(deps: {
     /** An artifact by id; null when there is none. */
     async find(principal: Principal, id: string, query: ArtifactQuery = {}): Promise<Artifact | null> {
       requireUser(principal, 'READ')
-      return prisma.artifact.findUnique({ ...query, where: { id } })
+      return prisma.artifact.findFirst({ ...query, where: { id, run: visibleRuns(principal) } })
     },
 
     /**
      * Records something a run produced: a path in its output folder, which is read and hashed, or a URI of
      * something that is kept elsewhere. Registering a name again replaces what was recorded.
      *
-     * @throws NotFoundError, ValidationError
+     * @throws NotFoundError, ForbiddenError, ValidationError
      */
     async register(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
       const request = parseInput(RegisterArtifactInput, input)
       requireReporter(principal, request.runId, 'RUN')
-      const run = await prisma.run.findUnique({ where: { id: request.runId } })
-      if (!run) throw new NotFoundError('run', request.runId)
+      const run = await requireRun(prisma, principal, request.runId, 'EDITOR')
       const artifact = request.path
         ? await describeOutput(run.id, request.path)
         : {
@@ -76,43 +77,60 @@ export function createArtifactService(deps: {
             sha256: request.sha256 ?? null,
             modifiedAt: now(),
           }
-      const id = await database.transaction((tx) =>
-        recordArtifact(tx, run.id, now(), {
+      const name = request.name ?? artifact.name
+      const id = await database.transaction(async (tx) => {
+        const recorded = await recordArtifact(tx, run.id, now(), {
           ...artifact,
-          name: request.name ?? artifact.name,
+          name,
           type: request.type ?? 'FILE',
           step: request.step ?? null,
           fingerprint: null,
-        }),
-      )
+        })
+        await recordEvent(tx, principal, {
+          action: 'ARTIFACT_REGISTERED',
+          target: { kind: 'Artifact', id: recorded, name },
+          details: { runId: run.id },
+        })
+        return recorded
+      })
       announceRun(signals, run)
       return prisma.artifact.findUniqueOrThrow({ ...query, where: { id } })
     },
 
-    /** Tags an artifact; tagging it the same again replaces the notes. @throws NotFoundError, ValidationError */
+    /** Tags an artifact; tagging it the same again replaces the notes. @throws NotFoundError, ForbiddenError, ValidationError */
     async tag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
       const { userId } = requireUser(principal, 'RUN')
       const { artifactId, value, notes } = parseInput(TagArtifactInput, input)
       return database.transaction(async (tx) => {
-        await requireArtifact(tx, artifactId)
+        const artifact = await requireArtifact(tx, principal, artifactId)
         const tag = { notes: notes ?? null, appliedAt: now(), appliedById: userId }
         await tx.artifactTag.upsert({
           where: { artifactId_value: { artifactId, value } },
           create: { artifactId, value, ...tag },
           update: tag,
         })
+        await recordEvent(tx, principal, {
+          action: 'ARTIFACT_TAGGED',
+          target: { kind: 'Artifact', id: artifactId, name: artifact.name },
+          details: { value, runId: artifact.runId },
+        })
         return tx.artifact.findUniqueOrThrow({ ...query, where: { id: artifactId } })
       })
     },
 
-    /** Takes a tag off. @throws NotFoundError, ConflictError when it does not have the tag */
+    /** Takes a tag off. @throws NotFoundError, ForbiddenError, ConflictError when it does not have the tag */
     async untag(principal: Principal, input: unknown, query: ArtifactQuery = {}): Promise<Artifact> {
       requireUser(principal, 'RUN')
       const { artifactId, value } = parseInput(UntagArtifactInput, input)
       return database.transaction(async (tx) => {
-        const artifact = await requireArtifact(tx, artifactId)
+        const artifact = await requireArtifact(tx, principal, artifactId)
         const { count } = await tx.artifactTag.deleteMany({ where: { artifactId, value } })
         if (count === 0) throw new ConflictError(`Artifact ${artifact.name} is not tagged ${value}.`)
+        await recordEvent(tx, principal, {
+          action: 'ARTIFACT_UNTAGGED',
+          target: { kind: 'Artifact', id: artifactId, name: artifact.name },
+          details: { value, runId: artifact.runId },
+        })
         return tx.artifact.findUniqueOrThrow({ ...query, where: { id: artifactId } })
       })
     },
@@ -144,9 +162,11 @@ function describeElsewhere(uri: string) {
   return { name: pathname.split('/').filter(Boolean).at(-1) ?? uri, uri, isFolder: pathname.endsWith('/') }
 }
 
-async function requireArtifact(tx: Transaction, id: string): Promise<Artifact> {
-  const artifact = await tx.artifact.findUnique({ where: { id } })
+/** An artifact that somebody sees, who may change what is said of it. @throws NotFoundError, ForbiddenError */
+async function requireArtifact(tx: Transaction, principal: Principal, id: string): Promise<Artifact> {
+  const artifact = await tx.artifact.findFirst({ where: { id, run: visibleRuns(principal) } })
   if (!artifact) throw new NotFoundError('artifact', id)
+  await requireRun(tx, principal, artifact.runId, 'EDITOR')
   return artifact
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { kindOfId } from '../../ids.ts'
 import { JsonObjectInput, NameInput, TextInput } from '../input.ts'
+import { VISIBILITIES } from '../projects/roles.ts'
 
 const optionalName = NameInput.nullish().transform((value) => value || null)
 
@@ -11,6 +12,24 @@ export const CreateDatasetInput = z.object({
   source: TextInput.nullish().transform((value) => value ?? null),
   taskType: optionalName,
   metadata: JsonObjectInput.nullish().transform((value) => value ?? {}),
+  visibility: z
+    .enum(VISIBILITIES)
+    .nullish()
+    .transform((value) => value ?? 'PRIVATE'),
+  project: z.string().nullish(),
+})
+
+/** The input of updateDataset. Leaves a field that is not given alone; null empties one that can be empty. */
+export const UpdateDatasetInput = z.object({
+  ref: z.string(),
+  type: NameInput.nullable().optional(),
+  source: TextInput.nullable().optional(),
+  taskType: NameInput.nullable().optional(),
+  metadata: JsonObjectInput.nullable()
+    .transform((value) => value ?? {})
+    .optional(),
+  visibility: z.enum(VISIBILITIES).optional(),
+  project: z.string().nullable().optional(),
 })
 
 /** The input of deleteDataset. */

@@ -2,7 +2,9 @@ import { ValidationError } from '../../errors.ts'
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
+import { toVisibility, type Visibility } from '../projects/roles.ts'
 import { ProjectType } from '../projects/schema.ts'
+import { allowsChange } from './access.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import { type DatasetStatus, toDatasetStatus } from './status.ts'
 
@@ -16,6 +18,14 @@ const DatasetStatusEnum = builder.enumType('DatasetStatus', {
   } satisfies Record<DatasetStatus, object>,
 })
 
+const DatasetVisibilityEnum = builder.enumType('DatasetVisibility', {
+  description: 'Who sees a dataset that is in no project. One that is in a project is seen by its members.',
+  values: {
+    PRIVATE: { description: 'Who made it, and the administrators: for others it does not exist.' },
+    TEAM: { description: 'Everybody signed in sees it and may train on it.' },
+  } satisfies Record<Visibility, object>,
+})
+
 const DatasetFileType = builder.prismaNode('DatasetFile', {
   description: 'A whole, checked file of a dataset.',
   id: { field: 'id' },
@@ -26,7 +36,8 @@ const DatasetFileType = builder.prismaNode('DatasetFile', {
     sha256: t.exposeString('sha256', { description: 'SHA-256 of its bytes, in hex.' }),
     uploadedAt: t.expose('uploadedAt', { type: 'DateTime', description: 'When it was whole.' }),
     downloadUrl: t.string({
-      description: 'A signed link to its bytes, good for a while, with Range support. Needs no token.',
+      description:
+        'A signed link to its bytes, with Range support. Whoever has it needs no token, and it is good until it expires, whatever becomes of your rights.',
       resolve: (file, _args, { downloadLink }) => downloadLink('dataset-files', file.id, file.filename),
     }),
     dataset: t.relation('dataset', { description: 'The dataset it belongs to.' }),
@@ -86,6 +97,26 @@ const DatasetType = builder.prismaNode('Dataset', {
       select: { files: { orderBy: { filename: 'asc' } } },
       resolve: (dataset) => dataset.files.reduce((sum, file) => sum + file.sizeBytes, 0n),
     }),
+    visibility: t.field({
+      type: DatasetVisibilityEnum,
+      description: 'Who sees it while it is in no project.',
+      resolve: (dataset) => toVisibility(dataset.visibility),
+    }),
+    project: t.relation('project', {
+      nullable: true,
+      description: 'The project that it is in: then the members of that see it, and nobody else.',
+    }),
+    owner: t.relation('createdBy', { description: 'Whose it is: who made it.' }),
+    canEdit: t.boolean({
+      description: 'Whether you may change it, its files and its config.',
+      resolve: (dataset, _args, context) =>
+        allowsChange(context.services.access, principalOf(context), dataset),
+    }),
+    canDelete: t.boolean({
+      description: 'Whether you may delete it, once no active run uses it.',
+      resolve: (dataset, _args, context) =>
+        allowsChange(context.services.access, principalOf(context), dataset),
+    }),
     createdBy: t.relation('createdBy', { description: 'Who made it.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', {
@@ -99,11 +130,11 @@ builder.prismaObjectField(ProjectType, 'dataset', (t) =>
   t.prismaField({
     type: DatasetType,
     nullable: true,
-    description: 'The dataset that the project names, once it exists.',
+    description: 'The dataset that the project names, once it exists; null when it is not for you.',
     resolve: (query, project, _args, context) =>
       project.datasetName === null
         ? null
-        : context.services.datasets.find(principalOf(context), project.datasetName, query),
+        : context.services.datasets.findNamed(principalOf(context), project.datasetName, query),
   }),
 )
 
@@ -118,6 +149,8 @@ const DatasetFilter = builder.inputType('DatasetFilter', {
     status: t.field({ type: DatasetStatusEnum, description: 'Only of this status.' }),
     type: t.string({ description: 'Only of this type.' }),
     taskType: t.string({ description: 'Only for this kind of training.' }),
+    visibility: t.field({ type: DatasetVisibilityEnum, description: 'Only of this visibility.' }),
+    project: t.string({ description: 'Id or name of a project: only what is in it.' }),
     search: t.string({ description: 'Only with this text in name or source.' }),
   }),
 })
@@ -126,7 +159,7 @@ builder.queryFields((t) => ({
   dataset: t.prismaField({
     type: DatasetType,
     nullable: true,
-    description: 'A dataset; null when there is none.',
+    description: 'A dataset; null when there is none, or not for you.',
     args: { ref: t.arg.string({ required: true, description: 'Id or name.' }) },
     resolve: (query, _root, { ref }, context) =>
       context.services.datasets.find(principalOf(context), ref, query),
@@ -135,7 +168,7 @@ builder.queryFields((t) => ({
     {
       type: DatasetType,
       cursor: 'id',
-      description: 'Datasets, the latest first.',
+      description: 'The datasets that you may see, the latest first.',
       args: { filter: t.arg({ type: DatasetFilter, description: 'Which datasets; all unless given.' }) },
       totalCount: (_root, { filter }, context) =>
         context.services.datasets.count(principalOf(context), filter),
@@ -154,6 +187,33 @@ const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
     source: t.string({ description: 'Where it comes from.' }),
     taskType: t.string({ description: 'The kind of training it is for.' }),
     metadata: t.field({ type: 'JSON', description: 'Whatever else is to be known of it; an object.' }),
+    visibility: t.field({
+      type: DatasetVisibilityEnum,
+      description: 'Who sees it while it is in no project; PRIVATE unless given.',
+    }),
+    project: t.string({
+      description: 'Id or name of a project that you may edit, to put it in; none unless given.',
+    }),
+  }),
+})
+
+const UpdateDatasetInput = builder.inputType('UpdateDatasetInput', {
+  description:
+    'What to change of a dataset. A field that is left out stays as it is; null empties it. The name stays: projects and runs refer to a dataset by it.',
+  fields: (t) => ({
+    ref: t.string({ required: true, description: 'Id or name of the dataset.' }),
+    type: t.string({ description: 'The form of its records.' }),
+    source: t.string({ description: 'Where it comes from.' }),
+    taskType: t.string({ description: 'The kind of training it is for.' }),
+    metadata: t.field({ type: 'JSON', description: 'All metadata; they replace what was there before.' }),
+    visibility: t.field({
+      type: DatasetVisibilityEnum,
+      description: 'Who sees it while it is in no project.',
+    }),
+    project: t.string({
+      description:
+        'Id or name of a project that you may edit, to put it in; null takes it out of the one that it is in.',
+    }),
   }),
 })
 
@@ -205,6 +265,15 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'The dataset to make.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.datasets.create(principalOf(context), input, query),
+  }),
+  updateDataset: t.prismaField({
+    type: DatasetType,
+    description:
+      'Changes a dataset. Who made it may, or the editors of the project that it is in. Runs that were started keep the right to train on it.',
+    errors: resultUnion('UpdateDatasetResult', 'The dataset as it is now, or why it was not changed.'),
+    args: { input: t.arg({ type: UpdateDatasetInput, required: true, description: 'What to change.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.datasets.update(principalOf(context), input, query),
   }),
   deleteDataset: t.prismaField({
     type: DatasetType,

@@ -1,4 +1,4 @@
-import type { PrismaClient, TrainConfig } from '../../generated/prisma/client.ts'
+import type { Prisma, PrismaClient, TrainConfig } from '../../generated/prisma/client.ts'
 
 /** The files and the configuration that a run is started with. */
 export interface TrainingInputs {
@@ -15,17 +15,20 @@ export interface TrainingInputs {
  * A config belongs to a dataset and is named by its file name (with or without its ending). The named
  * dataset's config is meant; without a dataset, the only one of that name. A dataset's config is
  * used also when no name is given, or when any name serves.
+ *
+ * @param visible the datasets that may be used; any other is as if it were not uploaded
  */
 export async function findTrainingInputs(
   prisma: PrismaClient,
+  visible: Prisma.DatasetWhereInput,
   names: { datasetName: string | null; trainConfigName: string | null; anyNameServes: boolean },
 ): Promise<TrainingInputs> {
   const missing: string[] = []
   const dataset =
     names.datasetName === null
       ? null
-      : await prisma.dataset.findUnique({
-          where: { name: names.datasetName },
+      : await prisma.dataset.findFirst({
+          where: { AND: [{ name: names.datasetName }, visible] },
           include: { files: { orderBy: { filename: 'asc' } }, trainConfig: true },
         })
   if (names.datasetName !== null && (!dataset || dataset.files.length === 0)) {
@@ -35,7 +38,7 @@ export async function findTrainingInputs(
   let config = dataset?.trainConfig ?? null
   const serves = config !== null && names.anyNameServes
   if (names.trainConfigName !== null && !serves && !isNamed(config, names.trainConfigName)) {
-    config = names.datasetName === null ? await findConfig(prisma, names.trainConfigName) : null
+    config = names.datasetName === null ? await findConfig(prisma, visible, names.trainConfigName) : null
     if (!config) missing.push(`train config ${names.trainConfigName}`)
   }
   return {
@@ -45,9 +48,16 @@ export async function findTrainingInputs(
   }
 }
 
-async function findConfig(prisma: PrismaClient, name: string): Promise<TrainConfig | null> {
+async function findConfig(
+  prisma: PrismaClient,
+  visible: Prisma.DatasetWhereInput,
+  name: string,
+): Promise<TrainConfig | null> {
   return prisma.trainConfig.findFirst({
-    where: { OR: [{ filename: { in: [name, `${name}.yaml`, `${name}.yml`] } }, { dataset: { name } }] },
+    where: {
+      dataset: visible,
+      OR: [{ filename: { in: [name, `${name}.yaml`, `${name}.yml`] } }, { dataset: { name } }],
+    },
     orderBy: { uploadedAt: 'desc' },
   })
 }

@@ -1,6 +1,7 @@
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
+import { ProjectVisibilityEnum } from './members.schema.ts'
 import { ProjectStatusEnum, ProjectType } from './schema.ts'
 
 const CreateProjectInput = builder.inputType('CreateProjectInput', {
@@ -22,6 +23,10 @@ const CreateProjectInput = builder.inputType('CreateProjectInput', {
     }),
     resumeArgs: t.stringList({ description: 'What is added to the argv when a run resumes.' }),
     workingDirectory: t.string({ description: 'The absolute path that the command starts in.' }),
+    visibility: t.field({
+      type: ProjectVisibilityEnum,
+      description: 'Who sees it besides its members; PRIVATE unless given.',
+    }),
     status: t.field({ type: ProjectStatusEnum, description: 'DRAFT unless given.' }),
   }),
 })
@@ -45,6 +50,13 @@ const UpdateProjectInput = builder.inputType('UpdateProjectInput', {
     command: t.stringList({ description: 'The argv of a run.' }),
     resumeArgs: t.stringList({ description: 'What is added to the argv when a run resumes.' }),
     workingDirectory: t.string({ description: 'The absolute path that the command starts in.' }),
+    visibility: t.field({
+      type: ProjectVisibilityEnum,
+      description: 'Who sees it besides its members. For its owners.',
+    }),
+    owner: t.string({
+      description: 'Id or username of the person whose project it becomes. For its owners, who stay owners.',
+    }),
     status: t.field({ type: ProjectStatusEnum, description: 'What is to be said of it.' }),
   }),
 })
@@ -54,10 +66,18 @@ const DeleteProjectInput = builder.inputType('DeleteProjectInput', {
   fields: (t) => ({ ref: t.string({ required: true, description: 'Id or name of the project.' }) }),
 })
 
+const RemoveProjectMemberInput = builder.inputType('RemoveProjectMemberInput', {
+  description: 'Who is to be a member no more.',
+  fields: (t) => ({
+    project: t.string({ required: true, description: 'Id or name of the project.' }),
+    user: t.string({ required: true, description: 'Id or username of the member.' }),
+  }),
+})
+
 builder.mutationFields((t) => ({
   createProject: t.prismaField({
     type: ProjectType,
-    description: 'Makes a project.',
+    description: 'Makes a project, whose owner you are.',
     errors: resultUnion('CreateProjectResult', 'The new project, or why there is none.'),
     args: { input: t.arg({ type: CreateProjectInput, required: true, description: 'The project to make.' }) },
     resolve: (query, _root, { input }, context) =>
@@ -65,7 +85,7 @@ builder.mutationFields((t) => ({
   }),
   updateProject: t.prismaField({
     type: ProjectType,
-    description: 'Changes a project, and keeps in its history what changed.',
+    description: 'Changes a project, and keeps in its history what changed. For its editors and owners.',
     errors: resultUnion('UpdateProjectResult', 'The project as it is now, or why it was not changed.'),
     args: { input: t.arg({ type: UpdateProjectInput, required: true, description: 'What to change.' }) },
     resolve: (query, _root, { input }, context) =>
@@ -74,12 +94,24 @@ builder.mutationFields((t) => ({
   deleteProject: t.prismaField({
     type: ProjectType,
     description:
-      'Deletes a project with its runs, their logs, metrics and artifacts. Refused while one of its runs is active. Datasets stay.',
+      'Deletes a project with its runs, their logs, metrics and artifacts. Refused while one of its runs is active. Datasets stay, those that were in it as their visibility says. For its owners.',
     errors: resultUnion('DeleteProjectResult', 'The project as it was, or why it is still there.'),
     args: {
       input: t.arg({ type: DeleteProjectInput, required: true, description: 'The project to delete.' }),
     },
     resolve: (query, _root, { input }, context) =>
       context.services.projects.delete(principalOf(context), input, query),
+  }),
+  removeProjectMember: t.prismaField({
+    type: ProjectType,
+    description:
+      'Takes somebody out of a project: its owners take out anybody, members themselves. The last owner stays: else it is a ConflictError. What they watch of it ends, unless the whole team may see it. Their runs go on.',
+    errors: resultUnion(
+      'RemoveProjectMemberResult',
+      'The project without the member, or why nothing changed.',
+    ),
+    args: { input: t.arg({ type: RemoveProjectMemberInput, required: true, description: 'Who.' }) },
+    resolve: (query, _root, { input }, context) =>
+      context.services.members.remove(principalOf(context), input, query),
   }),
 }))

@@ -3,6 +3,8 @@ import { principalOf } from '../../graphql/context.ts'
 import { LocaleEnum } from '../accounts/schema.ts'
 import { storedStrings } from '../input.ts'
 import { type FieldChange, parseChanges } from './changes.ts'
+import { ProjectMemberConnection, ProjectRoleEnum, ProjectVisibilityEnum } from './members.schema.ts'
+import { toVisibility } from './roles.ts'
 import { PROJECT_STATUS_LABELS, type ProjectStatus, toProjectStatus } from './status.ts'
 
 /** What people say of a project. */
@@ -75,7 +77,9 @@ export const ProjectType = builder.prismaNode('Project', {
       nullable: true,
       description: 'The model that training starts from: {model} in the command unless a run names another.',
     }),
-    owner: t.relation('owner', { description: 'Who made the project.' }),
+    owner: t.relation('owner', {
+      description: 'Whose project it is: one of its owners, at first who made it.',
+    }),
     tags: t.stringList({
       description: 'Words to find it by, in the order they were given.',
       select: { tags: { orderBy: { position: 'asc' } } },
@@ -120,6 +124,43 @@ export const ProjectType = builder.prismaNode('Project', {
       },
       resolve: (project, { locale }) => PROJECT_STATUS_LABELS[toProjectStatus(project.status)][locale],
     }),
+    visibility: t.field({
+      type: ProjectVisibilityEnum,
+      description: 'Who sees it besides its members.',
+      resolve: (project) => toVisibility(project.visibility),
+    }),
+    members: t.relatedConnection(
+      'members',
+      {
+        cursor: 'id',
+        totalCount: true,
+        description: 'Who has which part in it, the longest first.',
+        query: { orderBy: { id: 'asc' } },
+      },
+      ProjectMemberConnection,
+    ),
+    viewerRole: t.field({
+      type: ProjectRoleEnum,
+      description:
+        'What you may do in it: your role as a member, VIEWER where only its visibility shows it to you, OWNER for an administrator.',
+      resolve: async (project, _args, context) =>
+        (await context.services.access.roleIn(principalOf(context), project.id)) ?? 'VIEWER',
+    }),
+    canEdit: t.boolean({
+      description: 'Whether you may change it.',
+      resolve: (project, _args, context) =>
+        context.services.access.allows(principalOf(context), project.id, 'EDITOR'),
+    }),
+    canDelete: t.boolean({
+      description: 'Whether you may delete it, once none of its runs is active.',
+      resolve: (project, _args, context) =>
+        context.services.access.allows(principalOf(context), project.id, 'OWNER'),
+    }),
+    canManageMembers: t.boolean({
+      description: 'Whether you may say who its members are and who sees it, and hand it on.',
+      resolve: (project, _args, context) =>
+        context.services.access.allows(principalOf(context), project.id, 'OWNER'),
+    }),
     versions: t.relatedConnection(
       'versions',
       {
@@ -144,6 +185,8 @@ const ProjectFilter = builder.inputType('ProjectFilter', {
   description: 'Which projects: those that match everything given.',
   fields: (t) => ({
     owner: t.string({ description: 'Username or id of the owner.' }),
+    member: t.string({ description: 'Username or id of a member: only projects that they have a role in.' }),
+    visibility: t.field({ type: ProjectVisibilityEnum, description: 'Only of this visibility.' }),
     status: t.field({ type: ProjectStatusEnum, description: 'Only of this status.' }),
     tag: t.string({ description: 'Only with this tag.' }),
     search: t.string({ description: 'Only with this text in name, description or objective.' }),
@@ -154,7 +197,7 @@ builder.queryFields((t) => ({
   project: t.prismaField({
     type: ProjectType,
     nullable: true,
-    description: 'A project; null when there is none.',
+    description: 'A project; null when there is none, or not for you.',
     args: { ref: t.arg.string({ required: true, description: 'Id or name.' }) },
     resolve: (query, _root, { ref }, context) =>
       context.services.projects.find(principalOf(context), ref, query),
@@ -163,7 +206,7 @@ builder.queryFields((t) => ({
     {
       type: ProjectType,
       cursor: 'id',
-      description: 'Projects, the latest first.',
+      description: 'The projects that you may see, the latest first.',
       args: { filter: t.arg({ type: ProjectFilter, description: 'Which projects; all unless given.' }) },
       totalCount: (_root, { filter }, context) =>
         context.services.projects.count(principalOf(context), filter),

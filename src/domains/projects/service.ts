@@ -1,15 +1,23 @@
-import { z } from 'zod'
-import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { type Database, isUniqueViolation } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
-import { ConflictError, NotFoundError } from '../../errors.ts'
-import type { Prisma, Project, ProjectVersion } from '../../generated/prisma/client.ts'
-import { kindOfId, newId } from '../../ids.ts'
+import { ConflictError } from '../../errors.ts'
+import type { Prisma, Project } from '../../generated/prisma/client.ts'
+import { newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
+import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
-import { JsonObjectInput, NameInput, parseInput, TextInput } from '../input.ts'
+import { recordEvent } from '../audit/record.ts'
+import { parseInput } from '../input.ts'
+import { checkOwnCommand, requireLauncher } from '../launchers/choice.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
-import { changesBetween, type FieldChange } from './changes.ts'
-import { PROJECT_STATUSES, type ProjectStatus } from './status.ts'
+import { accessTopics, requireRole, visibleProjects } from './access.ts'
+import { changesBetween } from './changes.ts'
+import { byPerson, byRef, requireProject, requireRecipient } from './find.ts'
+import { CreateProjectInput, DeleteProjectInput, UpdateProjectInput } from './inputs.ts'
+import { setRole } from './members.ts'
+import type { Visibility } from './roles.ts'
+import type { ProjectStatus } from './status.ts'
+import { addVersion } from './versions.ts'
 
 /** What a project runs unless it says otherwise. */
 export const DEFAULT_COMMAND = ['bash', 'run_train_full_sft.sh', '{config}']
@@ -17,6 +25,8 @@ export const DEFAULT_COMMAND = ['bash', 'run_train_full_sft.sh', '{config}']
 /** Which projects a list shows; unset parts do not restrict. */
 export interface ProjectFilter {
   owner?: string | null
+  member?: string | null
+  visibility?: Visibility | null
   status?: ProjectStatus | null
   tag?: string | null
   search?: string | null
@@ -28,6 +38,9 @@ type ProjectListQuery = Pick<Prisma.ProjectFindManyArgs, 'include' | 'select' | 
 /** What the project service needs. */
 export interface ProjectDependencies {
   database: Database
+  signals: Signals
+  /** Whether people may say themselves what a project runs, instead of choosing a launcher. */
+  freeCommands: boolean
   /** Removes what the runs of a project left on disk; called after all rows are gone. */
   discardRuns: (projectId: string, runIds: string[]) => Promise<void>
   now?: () => Date
@@ -36,14 +49,22 @@ export interface ProjectDependencies {
 export type ProjectService = ReturnType<typeof createProjectService>
 
 /** Projects: what is trained, with which command, dataset and defaults, and who changed that when. */
-export function createProjectService({ database, discardRuns, now = () => new Date() }: ProjectDependencies) {
+export function createProjectService(deps: ProjectDependencies) {
+  const { database, signals, freeCommands, discardRuns, now = () => new Date() } = deps
   const { prisma } = database
+
+  const selected = (principal: Principal, filter: ProjectFilter | null | undefined) => ({
+    AND: [visibleProjects(principal), matching(filter)],
+  })
 
   return {
     /** A project by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: ProjectQuery = {}): Promise<Project | null> {
       requireUser(principal, 'READ')
-      return prisma.project.findUnique({ ...query, where: byRef(ref) })
+      return prisma.project.findFirst({
+        ...query,
+        where: { AND: [byRef(ref), visibleProjects(principal)] },
+      })
     },
 
     /** Projects that match, newest first. */
@@ -53,89 +74,154 @@ export function createProjectService({ database, discardRuns, now = () => new Da
       query: ProjectListQuery = {},
     ): Promise<Project[]> {
       requireUser(principal, 'READ')
-      return prisma.project.findMany(latestFirst(query, matching(filter)))
+      return prisma.project.findMany(latestFirst(query, selected(principal, filter)))
     },
 
     async count(principal: Principal, filter: ProjectFilter | null | undefined): Promise<number> {
       requireUser(principal, 'READ')
-      return prisma.project.count({ where: matching(filter) })
+      return prisma.project.count({ where: selected(principal, filter) })
     },
 
-    /** @throws ValidationError, ConflictError when the name is taken */
+    /**
+     * Makes a project, which is private unless it is said otherwise, and whose owner is who makes it.
+     *
+     * @throws ValidationError, ConflictError when the name is taken, ForbiddenError for a command where only
+     *   launchers may be used, NotFoundError for a launcher that is none
+     */
     async create(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
       const { userId } = requireUser(principal, 'RUN')
-      const { tags, ...fields } = parseInput(CreateProjectInput, input)
+      const { tags, launcher: launcherRef, ...given } = parseInput(CreateProjectInput, input)
+      const fields = {
+        ...given,
+        command: given.command ?? DEFAULT_COMMAND,
+        resumeArgs: given.resumeArgs ?? [],
+      }
       const id = newId('Project')
       return refuseTakenName(fields.name, () =>
         database.transaction(async (tx) => {
+          const launcher = typeof launcherRef === 'string' ? await requireLauncher(tx, launcherRef) : null
+          await checkOwnCommand(tx, given, { freeCommands, launcher })
           await tx.project.create({
             data: {
               ...fields,
               id,
               ownerId: userId,
+              launcherId: launcher?.id ?? null,
               createdAt: now(),
               updatedAt: now(),
               tags: { create: tags.map((value, position) => ({ value, position })) },
             },
           })
-          await addVersion(tx, id, 1, userId, changesBetween({}, { ...fields, tags }))
+          await setRole(tx, id, userId, 'OWNER', now())
+          await addVersion(tx, {
+            projectId: id,
+            changedById: userId,
+            createdAt: now(),
+            changes: changesBetween({}, { ...fields, launcher: launcher?.name, tags }),
+          })
+          await recordEvent(tx, principal, {
+            action: 'PROJECT_CREATED',
+            target: { kind: 'Project', id, name: fields.name },
+            details: { visibility: fields.visibility, launcher: launcher?.name ?? null },
+          })
           return tx.project.findUniqueOrThrow({ ...query, where: { id } })
         }),
       )
     },
 
-    /** Changes the fields that are given and leaves the others. @throws NotFoundError, ValidationError, ConflictError */
+    /**
+     * Changes the fields that are given and leaves the others. For editors; visibility and owner for owners.
+     *
+     * @throws NotFoundError, ForbiddenError, ValidationError, ConflictError
+     */
     async update(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
       const { userId } = requireUser(principal, 'RUN')
-      const { ref, tags, ...fields } = parseInput(UpdateProjectInput, input)
-      return refuseTakenName(fields.name ?? '', () =>
+      const {
+        ref,
+        tags,
+        launcher: launcherRef,
+        owner: ownerRef,
+        ...fields
+      } = parseInput(UpdateProjectInput, input)
+      const { project, isAboutAccess } = await refuseTakenName(fields.name ?? '', () =>
         database.transaction(async (tx) => {
-          const before = await tx.project.findFirst({
-            where: byRef(ref),
+          const { id } = await requireProject(tx, principal, ref, 'EDITOR')
+          const before = await tx.project.findUniqueOrThrow({
+            where: { id },
             include: {
               tags: { orderBy: { position: 'asc' } },
-              versions: { orderBy: { number: 'desc' }, take: 1 },
+              owner: { select: { username: true } },
+              launcher: { select: { id: true, name: true } },
             },
           })
-          if (!before) throw new NotFoundError('project', ref)
+          const launcher =
+            typeof launcherRef === 'string' ? await requireLauncher(tx, launcherRef) : launcherRef
+          await checkOwnCommand(tx, fields, {
+            freeCommands,
+            launcher: launcher === undefined ? before.launcher : launcher,
+          })
+          const owner = ownerRef === undefined ? undefined : await requireRecipient(tx, ownerRef)
           const changes = changesBetween(
-            { ...before, tags: before.tags.map((tag) => tag.value) },
-            tags === undefined ? fields : { ...fields, tags },
+            {
+              ...before,
+              tags: before.tags.map((tag) => tag.value),
+              owner: before.owner.username,
+              launcher: before.launcher?.name,
+            },
+            {
+              ...fields,
+              tags,
+              owner: owner?.username,
+              launcher: launcher === null ? null : launcher?.name,
+            },
           )
+          const isAboutAccess = changes.some(({ field }) => field === 'visibility' || field === 'owner')
+          if (isAboutAccess) await requireRole(tx, principal, id, 'OWNER')
           if (changes.length > 0) {
             await tx.project.update({
-              where: { id: before.id },
+              where: { id },
               data: {
                 ...fields,
+                ...(owner && { ownerId: owner.id }),
+                ...(launcher !== undefined && { launcherId: launcher?.id ?? null }),
                 updatedAt: now(),
                 ...(tags && {
                   tags: { deleteMany: {}, create: tags.map((value, position) => ({ value, position })) },
                 }),
               },
             })
-            await addVersion(tx, before.id, (before.versions[0]?.number ?? 0) + 1, userId, changes)
+            if (owner) await setRole(tx, id, owner.id, 'OWNER', now())
+            await addVersion(tx, { projectId: id, changedById: userId, createdAt: now(), changes })
+            await recordEvent(tx, principal, {
+              action: 'PROJECT_UPDATED',
+              target: { kind: 'Project', id, name: before.name },
+              details: {
+                fields: changes.map(({ field }) => field),
+                ...(owner && { owner: owner.username }),
+                ...(fields.visibility && { visibility: fields.visibility }),
+              },
+            })
           }
-          return tx.project.findUniqueOrThrow({ ...query, where: { id: before.id } })
+          return { project: await tx.project.findUniqueOrThrow({ ...query, where: { id } }), isAboutAccess }
         }),
       )
+      if (isAboutAccess) signals.notify(accessTopics.project(project.id))
+      return project
     },
 
     /**
-     * Removes a project with its runs, their logs, metrics and artifacts.
+     * Removes a project with its runs, their logs, metrics and artifacts. For its owners.
      *
      * @returns the project as it was
-     * @throws NotFoundError, ConflictError while one of its runs is active
+     * @throws NotFoundError, ForbiddenError, ConflictError while one of its runs is active
      */
     async delete(principal: Principal, input: unknown, query: ProjectQuery = {}): Promise<Project> {
       requireUser(principal, 'RUN')
       const { ref } = parseInput(DeleteProjectInput, input)
       const { project, projectId, runIds } = await database.transaction(async (tx) => {
-        const found = await tx.project.findFirst({
-          where: byRef(ref),
-          select: { id: true, name: true, runs: { select: RUN_PARTS } },
-        })
-        if (!found) throw new NotFoundError('project', ref)
-        const active = found.runs.filter((run) => ACTIVE_STATUSES.some((status) => status === run.status))
+        const found = await requireProject(tx, principal, ref, 'OWNER')
+        const runs = await tx.run.findMany({ where: { projectId: found.id }, select: RUN_PARTS })
+        const active = runs.filter((run) => ACTIVE_STATUSES.some((status) => status === run.status))
         if (active.length > 0) {
           throw new ConflictError(
             `Project ${found.name} has active runs (${active.map((run) => run.name).join(', ')}): cancel them first.`,
@@ -144,49 +230,32 @@ export function createProjectService({ database, discardRuns, now = () => new Da
         const project = await tx.project.findUniqueOrThrow({ ...query, where: { id: found.id } })
         await tx.project.delete({ where: { id: found.id } })
         await tx.stream.deleteMany({
-          where: { id: { in: found.runs.flatMap((run) => [run.logStreamId, run.metricStreamId]) } },
+          where: { id: { in: runs.flatMap((run) => [run.logStreamId, run.metricStreamId]) } },
         })
-        const runIds = found.runs.map((run) => run.id)
+        const runIds = runs.map((run) => run.id)
         await tx.deletedRun.createMany({ data: runIds.map((runId) => ({ runId })) })
+        await recordEvent(tx, principal, {
+          action: 'PROJECT_DELETED',
+          target: { kind: 'Project', id: found.id, name: found.name },
+          details: { runs: runIds.length },
+        })
         return { project, projectId: found.id, runIds }
       })
       await discardRuns(projectId, runIds)
       return project
     },
   }
-
-  async function addVersion(
-    tx: Transaction,
-    projectId: string,
-    number: number,
-    changedById: string,
-    changes: FieldChange[],
-  ): Promise<ProjectVersion> {
-    return tx.projectVersion.create({
-      data: {
-        id: newId('ProjectVersion'),
-        projectId,
-        number,
-        changedById,
-        createdAt: now(),
-        changes: changes.map((change) => ({ ...change })),
-      },
-    })
-  }
 }
 
 const RUN_PARTS = { id: true, name: true, status: true, logStreamId: true, metricStreamId: true } as const
 
-/** How a project is found by what a person calls it: its id, or its name. */
-export function byRef(ref: string): { id: string } | { name: string } {
-  return kindOfId(ref) === 'Project' ? { id: ref } : { name: ref }
-}
-
 function matching(filter: ProjectFilter | null | undefined): Prisma.ProjectWhereInput {
   if (!filter) return {}
-  const { owner, status, tag, search } = filter
+  const { owner, member, visibility, status, tag, search } = filter
   return {
-    ...(owner && { owner: kindOfId(owner) === 'User' ? { id: owner } : { username: owner } }),
+    ...(owner && { owner: byPerson(owner) }),
+    ...(member && { members: { some: { user: byPerson(member) } } }),
+    ...(visibility && { visibility }),
     ...(status && { status }),
     ...(tag && { tags: { some: { value: tag } } }),
     ...(search && {
@@ -208,74 +277,3 @@ async function refuseTakenName<T>(name: string, work: () => Promise<T>): Promise
     throw error
   }
 }
-
-const ArgvInput = z
-  .array(z.string().refine((element) => !element.includes('\0'), 'Must not contain NUL.'))
-  .max(1000, 'Must have at most 1000 elements.')
-
-const TagsInput = z
-  .array(NameInput)
-  .max(100, 'Must have at most 100 tags.')
-  .transform((tags) => [...new Set(tags)])
-
-const Command = ArgvInput.refine(
-  (argv) => (argv[0] ?? '') !== '',
-  'Must name a program in its first element.',
-)
-
-const optionalName = NameInput.nullish().transform((value) => value || null)
-const optionalText = TextInput.nullish().transform((value) => value ?? null)
-const workingDirectory = z
-  .string()
-  .startsWith('/', 'Must be an absolute path.')
-  .nullish()
-  .transform((value) => value ?? null)
-
-const ProjectName = NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.')
-
-const CreateProjectInput = z.object({
-  name: ProjectName,
-  description: optionalText,
-  objective: optionalText,
-  taskType: optionalName,
-  baseModel: optionalText,
-  tags: TagsInput.nullish().transform((value) => value ?? []),
-  defaultHyperparameters: JsonObjectInput.nullish().transform((value) => value ?? {}),
-  datasetName: optionalName,
-  trainConfigName: optionalName,
-  command: Command.nullish().transform((value) => value ?? DEFAULT_COMMAND),
-  resumeArgs: ArgvInput.nullish().transform((value) => value ?? []),
-  workingDirectory,
-  status: z
-    .enum(PROJECT_STATUSES)
-    .nullish()
-    .transform((value) => value ?? 'DRAFT'),
-})
-
-/** A field that may be left out, and that null empties. */
-function orEmpty<Schema extends z.ZodType>(schema: Schema, empty: z.output<Schema>) {
-  return schema
-    .nullable()
-    .transform((value) => value ?? empty)
-    .optional()
-}
-
-/** Leaves a field that is not given alone; null empties one that can be empty and is refused for the others. */
-const UpdateProjectInput = z.object({
-  ref: z.string(),
-  name: ProjectName.optional(),
-  description: TextInput.nullable().optional(),
-  objective: TextInput.nullable().optional(),
-  taskType: NameInput.nullable().optional(),
-  baseModel: TextInput.nullable().optional(),
-  tags: orEmpty(TagsInput, []),
-  defaultHyperparameters: orEmpty(JsonObjectInput, {}),
-  datasetName: NameInput.nullable().optional(),
-  trainConfigName: NameInput.nullable().optional(),
-  command: Command.optional(),
-  resumeArgs: orEmpty(ArgvInput, []),
-  workingDirectory: z.string().startsWith('/', 'Must be an absolute path.').nullable().optional(),
-  status: z.enum(PROJECT_STATUSES).optional(),
-})
-
-const DeleteProjectInput = z.object({ ref: z.string() })

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Database } from '../../db/database.ts'
 import { PreconditionFailedError } from '../../errors.ts'
-import type { Artifact, Project, Run } from '../../generated/prisma/client.ts'
+import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/client.ts'
 import { asExpected } from '../../outage.ts'
 import { mergeTrainConfig } from '../datasets/train-config.ts'
 import { findTrainingInputs, type TrainingInputs } from '../datasets/training-inputs.ts'
@@ -17,6 +17,8 @@ export interface RunPlan {
   datasetName: string | null
   hyperparameters: JsonObject
   resources: JsonObject
+  /** The datasets that may be used: those that whoever starts it may see. */
+  datasets: Prisma.DatasetWhereInput
   /** The run that is continued, and from which checkpoint. */
   resume: { run: Run; checkpoint: Artifact } | null
 }
@@ -72,7 +74,7 @@ async function requireInputs(database: Database, plan: RunPlan): Promise<Trainin
   const { datasetName, project, resume } = plan
   // A resumed run continues with the configuration of the run before it; see baseConfig.
   const continues = resume !== null && resume.run.datasetName === datasetName
-  const inputs = await findTrainingInputs(database.prisma, {
+  const inputs = await findTrainingInputs(database.prisma, plan.datasets, {
     datasetName,
     trainConfigName: continues ? null : project.trainConfigName,
     // The name is that of the config of the project's own dataset.

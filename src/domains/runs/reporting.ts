@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Database, Transaction } from '../../db/database.ts'
-import { ConflictError, NotFoundError } from '../../errors.ts'
+import { ConflictError } from '../../errors.ts'
 import type { Prisma, Run } from '../../generated/prisma/client.ts'
 import { appendLogLines, LOG_LEVELS, LOG_SOURCES } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter } from '../accounts/principal.ts'
 import { parseInput } from '../input.ts'
+import { requireRun } from './access.ts'
 import { runTopics } from './lifecycle.ts'
 import {
   appendMetrics,
@@ -31,7 +32,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
   const { database, signals, now = () => new Date() } = deps
 
   return {
-    /** Stores metric points. The same point twice is stored once. @throws NotFoundError, ValidationError, ConflictError */
+    /** Stores metric points. The same point twice is stored once. @throws NotFoundError, ForbiddenError, ValidationError, ConflictError */
     async logMetrics(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, series } = parseInput(LogMetricsInput, input)
       requireReporter(principal, runId, 'RUN')
@@ -39,7 +40,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
       const points = series.flatMap((columns) => toPoints(columns, receivedAt))
       const last = points.reduce((last, { step }) => Math.max(last, step), MIN_STEP)
       const { run, added } = await database.transaction(async (tx) => {
-        const run = await findOpenRun(tx, runId)
+        const run = await findOpenRun(tx, principal, runId)
         const added = await appendMetrics(database, tx, run, points)
         const step = run.step === null ? last : Math.max(run.step, last)
         if (added > 0) await tx.run.update({ where: { id: runId }, data: { step, updatedAt: receivedAt } })
@@ -52,7 +53,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
       return database.prisma.run.findUniqueOrThrow({ ...query, where: { id: run.id } })
     },
 
-    /** Appends lines to a run's log, after what is there. @throws NotFoundError, ValidationError, ConflictError */
+    /** Appends lines to a run's log, after what is there. @throws NotFoundError, ForbiddenError, ValidationError, ConflictError */
     async appendLogs(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       const { runId, lines } = parseInput(AppendRunLogsInput, input)
       requireReporter(principal, runId, 'RUN')
@@ -64,7 +65,7 @@ export function createReportingService(deps: { database: Database; signals: Sign
         message: line.message.toWellFormed().replaceAll('\0', '\ufffd'),
       }))
       const run = await database.transaction(async (tx) => {
-        const found = await findOpenRun(tx, runId)
+        const found = await findOpenRun(tx, principal, runId)
         await appendLogLines(database, tx, found.logStreamId, newLines)
         return found
       })
@@ -75,9 +76,8 @@ export function createReportingService(deps: { database: Database; signals: Sign
 }
 
 /** Asked in the transaction that stores the report, so that nothing follows once a run is over. */
-async function findOpenRun(tx: Transaction, runId: string): Promise<Run> {
-  const run = await tx.run.findUnique({ where: { id: runId } })
-  if (!run) throw new NotFoundError('run', runId)
+async function findOpenRun(tx: Transaction, principal: Principal, runId: string): Promise<Run> {
+  const run = await requireRun(tx, principal, runId, 'EDITOR')
   if (isFinal(run.status))
     throw new ConflictError(`Run ${run.name} is over (${run.status}): it takes no more reports.`)
   return run

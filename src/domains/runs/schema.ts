@@ -1,5 +1,5 @@
 import { builder } from '../../graphql/builder.ts'
-import { principalOf } from '../../graphql/context.ts'
+import { type Context, principalOf } from '../../graphql/context.ts'
 import { LocaleEnum } from '../accounts/schema.ts'
 import { ArtifactConnection, ArtifactFilter } from '../artifacts/schema.ts'
 import { matchingArtifacts } from '../artifacts/service.ts'
@@ -141,16 +141,24 @@ export const RunType = builder.prismaNode('Run', {
       description: 'When anything of the above last changed.',
     }),
     canCancel: t.boolean({
-      description: 'Whether cancelRun makes sense now.',
-      resolve: (run) => !isFinal(run.status) && run.status !== 'CANCELLING',
+      description: 'Whether cancelRun makes sense now, and you may do it.',
+      resolve: (run, _args, context) =>
+        !isFinal(run.status) && run.status !== 'CANCELLING' && mayEdit(run, context),
     }),
     canResume: t.boolean({
       description:
-        'Whether resumeRun can continue it: it is over, and has a checkpoint or was resumed from one.',
-      resolve: (run) => isFinal(run.status) && (run.checkpointCount > 0 || run.resumedFromId !== null),
+        'Whether you can continue it by resumeRun: it is over, and has a checkpoint or was resumed from one, and you may start runs of its project.',
+      resolve: (run, _args, context) =>
+        isFinal(run.status) &&
+        (run.checkpointCount > 0 || run.resumedFromId !== null) &&
+        mayEdit(run, context),
     }),
   }),
 })
+
+function mayEdit(run: { projectId: string }, context: Context): Promise<boolean> {
+  return context.services.access.allows(principalOf(context), run.projectId, 'EDITOR')
+}
 
 const RunConnection = builder.connectionObject(
   { type: RunType, name: 'RunConnection', description: 'A page of runs.' },
@@ -189,7 +197,7 @@ builder.queryFields((t) => ({
   run: t.prismaField({
     type: RunType,
     nullable: true,
-    description: 'A run; null when there is none. The token of a run may read that run.',
+    description: 'A run; null when there is none, or not for you. The token of a run may read that run.',
     skipTypeScopes: true,
     authScopes: { reporter: true },
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
@@ -199,7 +207,7 @@ builder.queryFields((t) => ({
     {
       type: RunType,
       cursor: 'id',
-      description: 'Runs, the latest first.',
+      description: 'The runs that you may see, the latest first.',
       args: { filter: t.arg({ type: RunFilter, description: 'Which runs; all unless given.' }) },
       totalCount: (_root, { filter }, context) => context.services.runs.count(principalOf(context), filter),
       resolve: (query, _root, { filter }, context) =>

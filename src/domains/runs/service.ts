@@ -9,9 +9,12 @@ import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/clie
 import { newId } from '../../ids.ts'
 import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
-import { type Principal, requireReporter, requireUser } from '../accounts/principal.ts'
+import { type Principal, requireReporter, requireUser, type UserPrincipal } from '../accounts/principal.ts'
+import { recordEvent } from '../audit/record.ts'
+import { visibleDatasets } from '../datasets/access.ts'
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
-import { byRef } from '../projects/service.ts'
+import { requireProject } from '../projects/find.ts'
+import { requireRun, visibleRuns } from './access.ts'
 import { quoteForShell } from './command.ts'
 import { removeFolders } from './deleted-runs.ts'
 import { matchingRuns, type RunFilter } from './filter.ts'
@@ -44,11 +47,15 @@ export function createRunService(deps: RunDependencies) {
   const { database, signals, executor, runsDir, now = () => new Date() } = deps
   const { prisma } = database
 
+  const selected = (principal: Principal, filter: RunFilter | null | undefined) => ({
+    AND: [visibleRuns(principal), matchingRuns(filter)],
+  })
+
   return {
     /** A run by id; null when there is none. The process of a run sees that run only. */
     async find(principal: Principal, id: string, query: RunQuery = {}): Promise<Run | null> {
       requireReporter(principal, id, 'READ')
-      return prisma.run.findUnique({ ...query, where: { id } })
+      return prisma.run.findFirst({ ...query, where: { AND: [{ id }, visibleRuns(principal)] } })
     },
 
     /** Runs that match, newest first. */
@@ -58,21 +65,25 @@ export function createRunService(deps: RunDependencies) {
       query: RunListQuery = {},
     ): Promise<Run[]> {
       requireUser(principal, 'READ')
-      return prisma.run.findMany(latestFirst(query, matchingRuns(filter)))
+      return prisma.run.findMany(latestFirst(query, selected(principal, filter)))
     },
 
     async count(principal: Principal, filter: RunFilter | null | undefined): Promise<number> {
       requireUser(principal, 'READ')
-      return prisma.run.count({ where: matchingRuns(filter) })
+      return prisma.run.count({ where: selected(principal, filter) })
     },
 
-    /** Queues a new run of a project. @throws NotFoundError, ValidationError, PreconditionFailedError, ConflictError */
+    /**
+     * Queues a new run of a project. For its editors.
+     *
+     * @throws NotFoundError, ForbiddenError, ValidationError, PreconditionFailedError, ConflictError
+     */
     async start(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
-      const { userId } = requireUser(principal, 'RUN')
+      const user = requireUser(principal, 'RUN')
       const request = parseInput(StartRunInput, input)
-      return once(userId, { start: request }, request.idempotencyKey, query, async (requestHash) => {
-        const project = await prisma.project.findFirst({ where: byRef(request.project) })
-        if (!project) throw new NotFoundError('project', request.project)
+      const missing = new NotFoundError('project', request.project)
+      return once(user, { start: request }, { ...request, missing }, query, async (requestHash) => {
+        const project = await requireProject(prisma, user, request.project, 'EDITOR')
         const plan: RunPlan = {
           project,
           model: request.model ?? project.baseModel,
@@ -82,33 +93,31 @@ export function createRunService(deps: RunDependencies) {
             request.hyperparameters ?? {},
           ),
           resources: request.resources ?? {},
+          datasets: visibleDatasets(user),
           resume: null,
         }
-        return queue(userId, plan, request, requestHash)
+        return queue(user, plan, request, requestHash)
       })
     },
 
     /**
-     * Queues a new run that continues a finished one from one of its checkpoints.
+     * Queues a new run that continues a finished one from one of its checkpoints. For the editors of its project.
      *
-     * @throws NotFoundError, ValidationError, ConflictError while the run is active,
+     * @throws NotFoundError, ForbiddenError, ValidationError, ConflictError while the run is active,
      *   PreconditionFailedError when it has no checkpoint
      */
     async resume(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
-      const { userId } = requireUser(principal, 'RUN')
+      const user = requireUser(principal, 'RUN')
       const request = parseInput(ResumeRunInput, input)
-      return once(userId, { resume: request }, request.idempotencyKey, query, async (requestHash) => {
-        const resumed = await prisma.run.findUnique({
-          where: { id: request.runId },
-          include: { project: true },
-        })
-        if (!resumed) throw new NotFoundError('run', request.runId)
+      const missing = new NotFoundError('run', request.runId)
+      return once(user, { resume: request }, { ...request, missing }, query, async (requestHash) => {
+        const resumed = await requireRun(prisma, user, request.runId, 'EDITOR')
         if (!isFinal(resumed.status)) {
           throw new ConflictError(
             `Run ${resumed.name} is ${resumed.status}: it can be resumed when it is over.`,
           )
         }
-        const { project } = resumed
+        const project = await requireProject(prisma, user, resumed.projectId, 'EDITOR')
         const plan: RunPlan = {
           project,
           model: request.model ?? resumed.model,
@@ -118,25 +127,25 @@ export function createRunService(deps: RunDependencies) {
             request.hyperparameters ?? {},
           ),
           resources: request.resources ?? storedObject(resumed.resources),
+          datasets: visibleDatasets(user),
           resume: { run: resumed, checkpoint: await findCheckpoint(resumed, request.artifactId) },
         }
-        return queue(userId, plan, request, requestHash)
+        return queue(user, plan, request, requestHash)
       })
     },
 
     /**
      * Ends a run: at once when it is still queued, else by asking its processes to end and killing them
-     * after the grace. Asking again with a shorter grace shortens it.
+     * after the grace. Asking again with a shorter grace shortens it. For the editors of its project.
      *
-     * @throws NotFoundError, ConflictError when the run is over
+     * @throws NotFoundError, ForbiddenError, ConflictError when the run is over
      */
     async cancel(principal: Principal, input: unknown, query: RunQuery = {}): Promise<Run> {
       requireUser(principal, 'RUN')
       const request = parseInput(CancelRunInput, input)
       const graceSeconds = request.graceSeconds ?? deps.cancelGraceSeconds
       const run = await database.transaction(async (tx) => {
-        const found = await tx.run.findUnique({ where: { id: request.runId } })
-        if (!found) throw new NotFoundError('run', request.runId)
+        const found = await requireRun(tx, principal, request.runId, 'EDITOR')
         if (isFinal(found.status)) {
           throw new ConflictError(`Run ${found.name} is over (${found.status}): there is nothing to cancel.`)
         }
@@ -157,6 +166,11 @@ export function createRunService(deps: RunDependencies) {
         } else if (found.graceSeconds === null || graceSeconds < found.graceSeconds) {
           await tx.run.update({ where: { id: found.id }, data: { graceSeconds } })
         }
+        await recordEvent(tx, principal, {
+          action: 'RUN_CANCELLED',
+          target: { kind: 'Run', id: found.id, name: found.name },
+          details: { projectId: found.projectId, graceSeconds },
+        })
         return found
       })
       // A server that dies here asks again when it is back: the status says CANCELLING.
@@ -183,7 +197,7 @@ export function createRunService(deps: RunDependencies) {
 
   /** Makes the folder and the row of a run, and tells the queue. */
   async function queue(
-    userId: string,
+    user: UserPrincipal,
     plan: RunPlan,
     request: z.output<typeof NewRunInput>,
     requestHash: string,
@@ -195,10 +209,9 @@ export function createRunService(deps: RunDependencies) {
     const prepared = await prepareRun({ database, runsDir }, id, plan)
     try {
       const run = await database.transaction(async (tx) => {
-        // It may have been deleted while the folder was made.
-        const project = await tx.project.findUnique({ where: { id: plan.project.id } })
-        if (!project) throw new NotFoundError('project', plan.project.name)
-        return tx.run.create({
+        // It may have been deleted, or the right taken away, while the folder was made.
+        await requireProject(tx, user, plan.project.id, 'EDITOR')
+        const created = await tx.run.create({
           data: {
             id,
             name: request.name ?? (await nextName(tx, plan.project)),
@@ -214,13 +227,23 @@ export function createRunService(deps: RunDependencies) {
             createdAt: now(),
             updatedAt: now(),
             project: { connect: { id: plan.project.id } },
-            createdBy: { connect: { id: userId } },
+            createdBy: { connect: { id: user.userId } },
             ...(plan.resume && { resumedFrom: { connect: { id: plan.resume.checkpoint.id } } }),
             logStream: { create: {} },
             metricStream: { create: {} },
             output: { create: { parserState: {} } },
           },
         })
+        await recordEvent(tx, user, {
+          action: plan.resume ? 'RUN_RESUMED' : 'RUN_STARTED',
+          target: { kind: 'Run', id, name: created.name },
+          details: {
+            projectId: plan.project.id,
+            project: plan.project.name,
+            ...(plan.resume && { resumed: plan.resume.run.id }),
+          },
+        })
+        return created
       })
       announceRun(signals, run)
       signals.notify(runTopics.queue)
@@ -232,14 +255,15 @@ export function createRunService(deps: RunDependencies) {
   }
 
   /**
-   * Does `work` once for an idempotency key: a repetition gets the run that the first made.
+   * Does `work` once for an idempotency key: a repetition gets the run that the first made, as long as who asks
+   * may see it.
    *
-   * @throws ConflictError when the key was used with other input, or the run's name is taken
+   * @throws NotFoundError, ConflictError when the key was used with other input, or the run's name is taken
    */
   async function once(
-    userId: string,
+    user: UserPrincipal,
     request: object,
-    key: string | null | undefined,
+    { idempotencyKey: key, missing }: { idempotencyKey?: string | null | undefined; missing: NotFoundError },
     query: RunQuery,
     work: (requestHash: string) => Promise<Run>,
   ): Promise<Run> {
@@ -247,7 +271,7 @@ export function createRunService(deps: RunDependencies) {
     const earlier = async () => {
       if (!key) return null
       const run = await prisma.run.findUnique({
-        where: { createdById_idempotencyKey: { createdById: userId, idempotencyKey: key } },
+        where: { createdById_idempotencyKey: { createdById: user.userId, idempotencyKey: key } },
         select: { id: true, requestHash: true },
       })
       if (run && run.requestHash !== requestHash) {
@@ -255,7 +279,11 @@ export function createRunService(deps: RunDependencies) {
       }
       return run
     }
-    const load = (id: string) => prisma.run.findUniqueOrThrow({ ...query, where: { id } })
+    const load = async (id: string) => {
+      const run = await prisma.run.findFirst({ ...query, where: { AND: [{ id }, visibleRuns(user)] } })
+      if (!run) throw missing
+      return run
+    }
     const known = await earlier()
     if (known) return load(known.id)
     try {

@@ -2,12 +2,14 @@ import type { Database } from '../../db/database.ts'
 import type { KeyedPointRow } from '../../db/statements.ts'
 import { NotFoundError } from '../../errors.ts'
 import { decodeCursor, encodeCursor } from '../../streams/cursor.ts'
-import { follow } from '../../streams/follow.ts'
+import { follow, type Guard } from '../../streams/follow.ts'
 import { type LogFilter, type LogLine, selectLogLines, toLogLine } from '../../streams/log-lines.ts'
 import { createSharedReads, type SharedStream } from '../../streams/shared-reads.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
-import { byRef } from '../projects/service.ts'
+import { accessTopics, type ProjectAccess } from '../projects/access.ts'
+import { requireProject } from '../projects/find.ts'
+import { requireRun, visibleRuns } from './access.ts'
 import { runTopics } from './lifecycle.ts'
 import { type DeliveredPoint, toStoredValue } from './metric-store.ts'
 import { ACTIVE_STATUSES, isFinal } from './status.ts'
@@ -56,9 +58,10 @@ export type RunWatcher = ReturnType<typeof createRunWatcher>
 
 /**
  * What can be watched of runs while they go on. Whoever watches the same, with the same filter, gets the
- * same objects from one read.
+ * same objects from one read. A stream ends with NOT_FOUND when the right to see what it is about is taken away.
  */
-export function createRunWatcher({ database, signals }: { database: Database; signals: Signals }) {
+export function createRunWatcher(deps: { database: Database; signals: Signals; access: ProjectAccess }) {
+  const { database, signals, access } = deps
   const { prisma, sql } = database
   const logReads = createSharedReads<LogBatch, number>({ signals, keptBytes: KEPT_BYTES })
   const metricReads = createSharedReads<MetricBatch, number>({ signals, keptBytes: KEPT_BYTES })
@@ -77,7 +80,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ): Promise<AsyncIterableIterator<LogBatch>> {
       requireUser(principal, 'READ')
       const { runId } = options
-      const { logStreamId: streamId } = await findRun(runId)
+      const { logStreamId: streamId, projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
       const selection = selectLogLines(streamId, options.filter)
       const log = rowsOf({
         runId,
@@ -88,7 +91,8 @@ export function createRunWatcher({ database, signals }: { database: Database; si
         deliver: (rows, cursor): LogBatch => ({ lines: rows.map((row) => toLogLine(streamId, row)), cursor }),
         textOf: (row) => row.message,
       })
-      return logReads.follow(log, positionOf(options.after, streamId))
+      const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
+      return logReads.follow(log, positionOf(options.after, streamId), guard)
     },
 
     /** A run's metric points after a cursor, in the order they arrived, then live; ends as `logs` does. */
@@ -98,7 +102,7 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     ): Promise<AsyncIterableIterator<MetricBatch>> {
       requireUser(principal, 'READ')
       const { runId } = options
-      const { metricStreamId: streamId } = await findRun(runId)
+      const { metricStreamId: streamId, projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
       const keys = options.keys ?? undefined
       const points = rowsOf({
         runId,
@@ -108,7 +112,8 @@ export function createRunWatcher({ database, signals }: { database: Database; si
         deliver: (rows, cursor): MetricBatch => ({ points: rows.map(toDeliveredPoint), cursor }),
         textOf: (row) => row.key,
       })
-      return metricReads.follow(points, positionOf(options.after, streamId))
+      const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
+      return metricReads.follow(points, positionOf(options.after, streamId), guard)
     },
 
     /**
@@ -121,9 +126,11 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       options: { runId?: string | null; project?: string | null },
     ): Promise<AsyncIterableIterator<RunUpdate>> {
       requireUser(principal, 'READ')
-      if (!options.runId) return updatesOfMany(options.project ?? null)
-      await findRun(options.runId)
-      return stateReads.follow(stateOf(options.runId), NOTHING_SEEN)
+      const { runId, project } = options
+      if (!runId) return updatesOfMany(principal, project ?? null)
+      const { projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
+      const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
+      return stateReads.follow(stateOf(runId), NOTHING_SEEN, guard)
     },
   }
 
@@ -177,9 +184,16 @@ export function createRunWatcher({ database, signals }: { database: Database; si
     }
   }
 
-  async function updatesOfMany(project: string | null) {
-    const found = project === null ? null : await prisma.project.findFirst({ where: byRef(project) })
-    if (project !== null && !found) throw new NotFoundError('project', project)
+  /** Ends the stream of somebody who may not see the project any more. */
+  function guardOf(principal: Principal, projectId: string, refusal: NotFoundError): Guard {
+    return {
+      topic: accessTopics.project(projectId),
+      refusal: async () => ((await access.shows(principal, projectId)) ? null : refusal),
+    }
+  }
+
+  async function updatesOfMany(principal: Principal, project: string | null) {
+    const found = project === null ? null : await requireProject(prisma, principal, project, 'VIEWER')
     const inProject = found ? { projectId: found.id } : {}
     // Holds each run once however often it changes, so a slow reader costs no more than there are runs.
     const pending = new Set<string>()
@@ -188,12 +202,14 @@ export function createRunWatcher({ database, signals }: { database: Database; si
       signals,
       topic: found ? runTopics.inProject(found.id) : runTopics.any,
       from: null,
+      // Of a run of another project that may not be seen, nothing is delivered: whoever resolves it does not find it.
+      guard: found ? guardOf(principal, found.id, new NotFoundError('project', project ?? '')) : undefined,
       onSignal: (runId) => pending.add(runId),
       async read() {
         if (!hasActive) {
           // Read only now that changes are listened to, so that no run is started unseen in between.
           const active = await prisma.run.findMany({
-            where: { ...inProject, status: { in: ACTIVE_STATUSES } },
+            where: { AND: [inProject, visibleRuns(principal)], status: { in: ACTIVE_STATUSES } },
             orderBy: { id: 'asc' },
             select: { id: true },
           })
@@ -209,12 +225,6 @@ export function createRunWatcher({ database, signals }: { database: Database; si
         return { item: null, position: null, more: false, ended: isDeleted }
       },
     })
-  }
-
-  async function findRun(runId: string) {
-    const run = await prisma.run.findUnique({ where: { id: runId } })
-    if (!run) throw new NotFoundError('run', runId)
-    return run
   }
 
   /** Read before the rows, so that whatever was stored before the run was over is seen by the read after it. */

@@ -30,12 +30,12 @@ const SCRIPT = `
   console.log(JSON.stringify({ step: 1, loss: 1 }))
 `
 
-/** How many rows each table has. */
+/** How many rows each table has; but for the audit trail, which says what was done for ever. */
 async function countRows(): Promise<Record<string, number>> {
   const database = openDatabaseFile({ url: `file:${join(app.dataDir, 'trainyard.db')}` })
   try {
     const tables = await database.execute(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name <> 'AuditEvent'",
     )
     const counts: Record<string, number> = {}
     for (const { name } of tables.rows) {

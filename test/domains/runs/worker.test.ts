@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
 import { createApiTokenService } from '../../../src/domains/accounts/api-tokens.ts'
 import type { UserPrincipal } from '../../../src/domains/accounts/principal.ts'
+import { createProjectAccess } from '../../../src/domains/projects/access.ts'
 import { createProjectService } from '../../../src/domains/projects/service.ts'
 import { createReportingService } from '../../../src/domains/runs/reporting.ts'
 import { createRunService } from '../../../src/domains/runs/service.ts'
@@ -56,7 +57,8 @@ afterEach(async () => {
 })
 
 const runsDir = () => join(folder, 'runs')
-const projects = () => createProjectService({ database, discardRuns: async () => {} })
+const projects = () =>
+  createProjectService({ database, signals, freeCommands: true, discardRuns: async () => {} })
 const runs = (executor: Executor) =>
   createRunService({ database, signals, executor, runsDir: runsDir(), cancelGraceSeconds: 30 })
 const start = (executor: Executor) => runs(executor).start(principal, { project: 'project' })
@@ -255,7 +257,7 @@ test('a report that meets the end of its run is stored before the end or refused
 
 test('who watches all runs sees one that is started while the subscription begins', async () => {
   const executor = fakeExecutor()
-  const watcher = createRunWatcher({ database, signals })
+  const watcher = createRunWatcher({ database, signals, access: createProjectAccess({ database }) })
   for (let round = 0; round < 5; round++) {
     const beginning = watcher.updates(principal, { project: 'project' })
     const [stream, { id }] = await Promise.all([beginning, start(executor)])

@@ -1,0 +1,72 @@
+import type { Connection } from '../../db/statements.ts'
+import { ForbiddenError, NotFoundError } from '../../errors.ts'
+import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
+import { kindOfId } from '../../ids.ts'
+import { hasScope, isAdministrator, type Principal } from '../accounts/principal.ts'
+import { type ProjectAccess, projectsOf, requireRole } from '../projects/access.ts'
+
+/*
+ * Who may do what with a dataset. One that is in a project belongs to its members: they see it, its editors and owners
+ * change it, and so does who made it, as long as they are a member. One that is in none is changed by who made it,
+ * and seen by them alone, or by everybody signed in when its visibility is TEAM. Administrators may do everything.
+ */
+
+/** What decides on a dataset. */
+type Owned = Pick<Dataset, 'visibility' | 'createdById' | 'projectId'>
+
+/** How a dataset is found by what a person calls it: its id, or its name. */
+export function byRef(ref: string): { id: string } | { name: string } {
+  return kindOfId(ref) === 'Dataset' ? { id: ref } : { name: ref }
+}
+
+/** The datasets that somebody may see and train on. */
+export function visibleDatasets(principal: Principal): Prisma.DatasetWhereInput {
+  if (isAdministrator(principal)) return {}
+  if (principal.kind === 'run') return { id: { in: [] } }
+  const open = [{ visibility: 'TEAM' }, { createdById: principal.userId }]
+  return { OR: [{ projectId: null, OR: open }, { project: projectsOf(principal) }] }
+}
+
+/** A dataset that somebody sees. @throws NotFoundError */
+export async function requireDataset(on: Connection, principal: Principal, ref: string): Promise<Dataset> {
+  const dataset = await on.dataset.findFirst({ where: { AND: [byRef(ref), visibleDatasets(principal)] } })
+  if (!dataset) throw new NotFoundError('dataset', ref)
+  return dataset
+}
+
+/** A dataset that somebody sees and may change. @throws NotFoundError, ForbiddenError */
+export async function requireOwnDataset(on: Connection, principal: Principal, ref: string): Promise<Dataset> {
+  const dataset = await requireDataset(on, principal, ref)
+  if (mayAlways(principal, dataset)) return dataset
+  if (dataset.projectId === null) throw new ForbiddenError('Only who made the dataset may do this.')
+  await requireRole(on, principal, dataset.projectId, 'EDITOR')
+  return dataset
+}
+
+/** Whether somebody may see a dataset. */
+export async function showsDataset(
+  access: ProjectAccess,
+  principal: Principal,
+  dataset: Owned,
+): Promise<boolean> {
+  if (isAdministrator(principal)) return true
+  if (dataset.projectId !== null) return (await access.roleIn(principal, dataset.projectId)) !== null
+  return principal.kind === 'user' && (dataset.visibility === 'TEAM' || mayAlways(principal, dataset))
+}
+
+/** Whether somebody may change a dataset that they see. */
+export async function allowsChange(
+  access: ProjectAccess,
+  principal: Principal,
+  dataset: Owned,
+): Promise<boolean> {
+  if (principal.kind !== 'user' || !hasScope(principal, 'RUN')) return false
+  if (mayAlways(principal, dataset)) return true
+  return dataset.projectId !== null && access.allows(principal, dataset.projectId, 'EDITOR')
+}
+
+/** Whether somebody may change a dataset because it is theirs; provided that they see it. */
+function mayAlways(principal: Principal, dataset: Owned): boolean {
+  if (isAdministrator(principal)) return true
+  return principal.kind === 'user' && principal.userId === dataset.createdById
+}

@@ -1,0 +1,20 @@
+import { type Principal, requireUser } from '../domains/accounts/principal.ts'
+import type { IdKind } from '../ids.ts'
+import type { Services } from './context.ts'
+
+/** Finds a thing for somebody who may see it; null when there is none, or not for them. */
+type FindNode = (services: Services, principal: Principal, id: string) => Promise<object | null> | object
+
+/**
+ * How each kind of node is found by whoever asks for it by its id. A kind that is not named here is not found by
+ * anybody.
+ */
+export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
+  // Everybody signed in sees who there is.
+  User: (_services, principal) => requireUser(principal, 'READ'),
+  Project: ({ projects }, principal, id) => projects.find(principal, id),
+  Run: ({ runs }, principal, id) => runs.find(principal, id),
+  Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),
+  Dataset: ({ datasets }, principal, id) => datasets.find(principal, id),
+  DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
+}
