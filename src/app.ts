@@ -5,10 +5,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/database.ts'
 import { lockDataFolder } from './db/lock.ts'
-import { createApiTokenService } from './domains/accounts/api-tokens.ts'
-import { createAuthenticate } from './domains/accounts/authenticate.ts'
-import { createAccountService } from './domains/accounts/service.ts'
-import { createSessionService } from './domains/accounts/sessions.ts'
+import { createAccounts } from './domains/accounts/create.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
 import { createAuditExports } from './domains/audit/export.ts'
 import { createAuditRetention } from './domains/audit/retention.ts'
@@ -30,7 +27,7 @@ import { toSchema } from './graphql/index.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
-import { createAccountPages } from './server/account-pages/account-pages.ts'
+import { accountLink, createAccountPages } from './server/account-pages/account-pages.ts'
 import { ACCOUNT_FORMS } from './server/account-pages/forms.ts'
 import { createClientAddress } from './server/client-address.ts'
 import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
@@ -141,15 +138,20 @@ export async function startApp(
     const access = createProjectAccess({ database })
     const shared = { database, signals, access, runsDir }
     await sweepRunFolders({ ...shared, log })
-    const sessions = createSessionService({ database, sessionKey: signingKeys.session, ...config })
-    const apiTokens = createApiTokenService({ database })
-    const accounts = createAccountService({ database, sessions })
-    const authenticate = createAuthenticate({ sessions, apiTokens })
+    const accounts = createAccounts({
+      ...config,
+      database,
+      signals,
+      sessionKey: signingKeys.session,
+      link: (page, secret) => accountLink(publicUrl(), page, secret),
+      mail: null,
+      onError: (error) => log.error({ err: error }, 'a letter could not be sent'),
+    })
+    onStop.push(() => accounts.settle())
+    const { authenticate } = accounts
     const runs = createRunService({ ...shared, executor, cancelGraceSeconds: config.cancelGraceSeconds })
     const services: Services = {
-      accounts,
-      sessions,
-      apiTokens,
+      ...accounts.services,
       runs,
       access,
       projects: createProjectService({
@@ -179,7 +181,7 @@ export async function startApp(
       storage,
       room,
       executor,
-      apiTokens,
+      apiTokens: services.apiTokens,
       environment: inheritedEnvironment,
       apiUrl: () => ownUrl + GRAPHQL_PATH,
       log: log.child({ domain: 'runs' }),
@@ -214,7 +216,7 @@ export async function startApp(
       graphiql: config.graphiql,
       hasSession: async (req) => {
         const refreshToken = refreshTokenOf(req)
-        return refreshToken !== null && sessions.isLive(refreshToken)
+        return refreshToken !== null && accounts.services.sessions.isLive(refreshToken)
       },
     })
     const downloads = createDownloadHandler({
@@ -248,7 +250,7 @@ export async function startApp(
     await scheduler.start()
     retention.start()
     // Last, because a password that was made up is shown only by a server that runs.
-    const newPassword = await accounts.ensureAdministrator(config.adminPassword)
+    const newPassword = await services.accounts.ensureAdministrator(config.adminPassword)
     health.setReady(true)
     onStop.push(() => health.setReady(false))
     return { url: publicUrl(), newPassword, onStatement: database.onStatement, stop }

@@ -82,6 +82,10 @@ const Environment = z.object({
   TRAINYARD_SESSION_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_REFRESH_DAYS: wholeNumber(1, 3650).default(30),
   COOKIE_SECURE: flag.optional(),
+  TRAINYARD_REGISTRATION: z
+    .enum(['invitation', 'open', 'off'], { error: 'must be invitation, open or off' })
+    .default('invitation'),
+  TRAINYARD_LOGIN_FAILURES_PER_ADDRESS: wholeNumber(0).default(50),
   TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_AUDIT_DAYS: wholeNumber(0, 36_500).default(365),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
@@ -139,6 +143,10 @@ export interface Config {
   refreshDays: number
   /** Whether browsers may send the cookie of a session over HTTPS only. */
   secureCookie: boolean
+  /** Who can make an account: those with an invitation, everybody, or nobody. */
+  registration: 'invitation' | 'open' | 'off'
+  /** How many sign-ins may fail from one address in ten minutes; 0 for any number. */
+  loginFailuresPerAddress: number
   downloadMinutes: number
   /** How many days the audit trail is kept; 0 for ever. */
   auditDays: number
@@ -206,6 +214,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     sessionMinutes: env.TRAINYARD_SESSION_MINUTES,
     refreshDays: env.TRAINYARD_REFRESH_DAYS,
     secureCookie: env.COOKIE_SECURE ?? !isPlainLoopback(env.HOST, env.TRAINYARD_PUBLIC_URL),
+    registration: env.TRAINYARD_REGISTRATION,
+    loginFailuresPerAddress: env.TRAINYARD_LOGIN_FAILURES_PER_ADDRESS,
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     auditDays: env.TRAINYARD_AUDIT_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,

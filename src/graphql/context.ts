@@ -1,7 +1,5 @@
-import type { ApiTokenService } from '../domains/accounts/api-tokens.ts'
+import type { AccountServices } from '../domains/accounts/create.ts'
 import type { Origin, Principal } from '../domains/accounts/principal.ts'
-import type { AccountService } from '../domains/accounts/service.ts'
-import type { SessionService } from '../domains/accounts/sessions.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
@@ -18,10 +16,7 @@ import { UnauthenticatedError } from '../errors.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 
 /** The services that resolvers call. */
-export interface Services {
-  accounts: AccountService
-  sessions: SessionService
-  apiTokens: ApiTokenService
+export interface Services extends AccountServices {
   access: ProjectAccess
   projects: ProjectService
   members: MemberService

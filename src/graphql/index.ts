@@ -1,5 +1,6 @@
 import type { GraphQLSchema } from 'graphql'
 import '../domains/accounts/schema.ts'
+import '../domains/accounts/statistics.schema.ts'
 import '../domains/artifacts/schema.ts'
 import '../domains/audit/schema.ts'
 import '../domains/datasets/schema.ts'

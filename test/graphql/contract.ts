@@ -169,6 +169,8 @@ export const CONTRACT = /* GraphQL */ `
 
   type Mutation {
     login(input: LoginInput!): LoginResult!
+    refreshSession: RefreshSessionResult!
+    logout: Boolean!
     createApiToken(input: CreateApiTokenInput!): CreateApiTokenResult!
     createProject(input: CreateProjectInput!): CreateProjectResult!
     updateProject(input: UpdateProjectInput!): UpdateProjectResult!
@@ -233,7 +235,25 @@ export const INPUT_FIELDS: Record<string, string[]> = {
 export const MADE_BY: Record<string, string> = {
   login: 'Session',
   refreshSession: 'Session',
+  register: 'Session',
+  logout: 'Boolean',
+  logoutEverywhere: 'User',
+  revokeSession: 'UserSession',
+  changePassword: 'User',
+  updatePreferences: 'User',
+  updateAccount: 'User',
+  requestPasswordReset: 'PasswordResetRequest',
+  resetPassword: 'Session',
+  createPasswordReset: 'PasswordReset',
+  createInvitation: 'Invitation',
+  revokeInvitation: 'Invitation',
   createApiToken: 'ApiToken',
+  revokeApiToken: 'ApiToken',
+  createUser: 'User',
+  updateUser: 'User',
+  deactivateUser: 'User',
+  reactivateUser: 'User',
+  deleteUser: 'User',
   createProject: 'Project',
   updateProject: 'Project',
   deleteProject: 'Project',

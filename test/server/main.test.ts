@@ -173,5 +173,5 @@ describe('a server', () => {
 
 async function tokenFrom(api: ApiClient): Promise<string> {
   const { createApiToken } = await api.send(CatalogCreateApiTokenDocument, { input: { name: 'raw' } })
-  return createApiToken.__typename === 'ApiToken' ? createApiToken.token : ''
+  return createApiToken.__typename === 'ApiToken' ? (createApiToken.token ?? '') : ''
 }

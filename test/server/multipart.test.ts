@@ -10,7 +10,7 @@ beforeAll(async () => {
   app = await startTestApp()
   await seed(app.api).dataset('target', {})
   const { createApiToken } = await app.api.send(CatalogCreateApiTokenDocument, { input: { name: 'raw' } })
-  token = createApiToken.__typename === 'ApiToken' ? createApiToken.token : ''
+  token = createApiToken.__typename === 'ApiToken' ? (createApiToken.token ?? '') : ''
 })
 afterAll(() => app.stop())
 

@@ -2,9 +2,11 @@ import {
   type GraphQLField,
   type GraphQLInputType,
   type GraphQLSchema,
+  getNamedType,
   getNullableType,
   isEnumType,
   isInputObjectType,
+  isLeafType,
   isListType,
   isNonNullType,
   isScalarType,
@@ -43,7 +45,8 @@ function operationFor(
   )
   const declared = required.map(({ name, type }) => `$${name}: ${type}`).join(', ')
   const given = required.map(({ name }) => `${name}: $${name}`).join(', ')
-  const text = `${kind}${declared && `(${declared})`} { ${field.name}${given && `(${given})`} { __typename } }`
+  const selection = isLeafType(getNamedType(field.type)) ? '' : ' { __typename }'
+  const text = `${kind}${declared && `(${declared})`} { ${field.name}${given && `(${given})`}${selection} }`
   return { field: field.name, kind, text, variables, files }
 }
 

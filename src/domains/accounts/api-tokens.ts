@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import type { Database, Transaction } from '../../db/database.ts'
-import { UnauthenticatedError, ValidationError } from '../../errors.ts'
-import type { ApiToken, User } from '../../generated/prisma/client.ts'
+import { latestFirst } from '../../db/pages.ts'
+import { NotFoundError, UnauthenticatedError, ValidationError } from '../../errors.ts'
+import type { ApiToken, Prisma, User } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
+import type { Signals } from '../../streams/signals.ts'
 import { recordEvent } from '../audit/record.ts'
 import { NameInput, parseInput } from '../input.ts'
 import { writeIfThereIsRoom } from './best-effort.ts'
-import { type Principal, requireUser, SCOPES, type Scope } from './principal.ts'
+import { mayManage, type Principal, requireUser, SCOPES, type Scope } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
+import { accountTopics } from './topics.ts'
 
 /** `lastUsedAt` of a token is written at most this often, in ms. */
 const LAST_USED_RESOLUTION_MS = 60_000
@@ -15,14 +18,23 @@ const LAST_USED_RESOLUTION_MS = 60_000
 /** A token with its secret, which exists only here: the database keeps a hash. */
 export type NewApiToken = ApiToken & { token: string }
 
+/** The secret of a token that was made just now; null for all others. */
+export function secretOf(token: ApiToken | NewApiToken): string | null {
+  return 'token' in token ? token.token : null
+}
+
+type ApiTokenListQuery = Pick<Prisma.ApiTokenFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
+
 export type ApiTokenService = ReturnType<typeof createApiTokenService>
 
 /** Long-lived secrets for scripts, and for the processes of runs. */
 export function createApiTokenService({
   database,
+  signals,
   now = () => new Date(),
 }: {
   database: Database
+  signals: Signals
   now?: () => Date
 }) {
   const { prisma } = database
@@ -54,6 +66,41 @@ export function createApiTokenService({
         return token
       })
       return { ...stored, token: secret }
+    },
+
+    /** Ends a token, one's own or, as an administrator, anybody's. @returns it as it was. @throws NotFoundError */
+    async revoke(principal: Principal, input: unknown): Promise<ApiToken> {
+      requireUser(principal, 'ADMIN')
+      const { tokenId } = parseInput(RevokeApiTokenInput, input)
+      const token = await database.transaction(async (tx) => {
+        // The tokens of runs are no business of people: they end with their runs.
+        const found = await tx.apiToken.findFirst({ where: { id: tokenId, runId: null } })
+        if (!found || !mayManage(principal, found.userId)) throw new NotFoundError('API token', tokenId)
+        await tx.apiToken.delete({ where: { id: found.id } })
+        await recordEvent(tx, principal, {
+          action: 'API_TOKEN_REVOKED',
+          target: { kind: 'ApiToken', id: found.id, name: found.name },
+          details: { userId: found.userId },
+        })
+        return found
+      })
+      signals.notify(accountTopics.rights, token.userId)
+      return token
+    },
+
+    /** The tokens that a person made, the latest first; null when that is nobody's business who asks. */
+    async list(
+      principal: Principal | null,
+      userId: string,
+      query: ApiTokenListQuery = {},
+    ): Promise<ApiToken[] | null> {
+      if (!mayManage(principal, userId)) return null
+      return prisma.apiToken.findMany(latestFirst(query, { userId, runId: null }))
+    },
+
+    async count(principal: Principal | null, userId: string): Promise<number> {
+      if (!mayManage(principal, userId)) return 0
+      return prisma.apiToken.count({ where: { userId, runId: null } })
     },
 
     /**
@@ -111,6 +158,8 @@ const CreateApiTokenInput = z.object({
   scopes: z.array(z.enum(SCOPES)).min(1, 'Must name at least one scope.').nullish(),
   expiresAt: z.date().nullish(),
 })
+
+const RevokeApiTokenInput = z.object({ tokenId: z.string() })
 
 function isOver(end: Date | null, now: Date): boolean {
   return end !== null && end <= now

@@ -35,6 +35,6 @@ function personOf(user: User) {
 }
 
 /** A stored role; one that this version does not know grants no more than the least. */
-function toRole(role: string): Role {
+export function toRole(role: string): Role {
   return ROLES.find((known) => known === role) ?? 'MEMBER'
 }

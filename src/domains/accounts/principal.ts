@@ -82,6 +82,18 @@ export function requirePerson(principal: Principal): UserPrincipal {
 }
 
 /**
+ * The person who asks, by a sign-in of theirs: what decides over their account is out of reach of a token that
+ * lies in some script.
+ *
+ * @throws ForbiddenError for tokens
+ */
+export function requireSignIn(principal: Principal): UserPrincipal {
+  const user = requirePerson(principal)
+  if (user.credential.kind === 'session') return user
+  throw new ForbiddenError('This takes a sign-in with a password; an API token does not do.')
+}
+
+/**
  * An administrator, with a credential that may be used as such.
  *
  * @throws ForbiddenError for everybody else
@@ -94,7 +106,20 @@ export function requireAdministrator(principal: Principal): UserPrincipal {
 
 /** Whether somebody has an administrator's powers over what belongs to others. */
 export function isAdministrator(principal: Principal): boolean {
-  return principal.kind === 'user' && principal.role === 'ADMIN' && hasScope(principal, 'ADMIN')
+  return principal.kind === 'user' && principal.role === 'ADMIN' && mayManage(principal, principal.userId)
+}
+
+/** Whether somebody may see and change what belongs to an account: their own, or any as an administrator. */
+export function mayManage(principal: Principal | null, userId: string): boolean {
+  if (principal?.kind !== 'user' || principal.mustChangePassword || !hasScope(principal, 'ADMIN'))
+    return false
+  return principal.userId === userId || principal.role === 'ADMIN'
+}
+
+/** The same as a condition on the rows that belong to accounts. */
+export function managedBy(principal: Principal | null): { userId?: string } {
+  if (principal?.kind !== 'user' || !mayManage(principal, principal.userId)) return { userId: '' }
+  return principal.role === 'ADMIN' ? {} : { userId: principal.userId }
 }
 
 /**

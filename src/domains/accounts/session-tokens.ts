@@ -14,8 +14,6 @@ export interface SessionClaims {
   generation: number
 }
 
-export type SessionTokens = ReturnType<typeof createSessionTokens>
-
 /** Signs and reads the tokens of sessions: JSON Web Tokens with HMAC-SHA256. @param key at least 32 bytes */
 export function createSessionTokens(key: Uint8Array, now: () => Date) {
   return {

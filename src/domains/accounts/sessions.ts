@@ -1,10 +1,15 @@
+import { z } from 'zod'
 import type { Database, Transaction } from '../../db/database.ts'
-import { UnauthenticatedError } from '../../errors.ts'
-import type { User, UserSession } from '../../generated/prisma/client.ts'
+import { latestFirst } from '../../db/pages.ts'
+import { NotFoundError, UnauthenticatedError } from '../../errors.ts'
+import type { Prisma, User, UserSession } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
-import { recordEvent } from '../audit/record.ts'
-import type { Origin } from './principal.ts'
+import type { Signals } from '../../streams/signals.ts'
+import { type AuditAction, recordEvent } from '../audit/record.ts'
+import { parseInput } from '../input.ts'
+import { mayManage, type Origin, type Principal, requireUser } from './principal.ts'
 import { createSessionTokens } from './session-tokens.ts'
+import { accountTopics } from './topics.ts'
 
 /** How long the refresh token before the newest is still good: its answer may have been lost on the way. */
 const REUSE_GRACE_MS = 60_000
@@ -22,9 +27,15 @@ export interface StartedSession {
   refreshExpiresAt: Date
 }
 
+type SessionListQuery = Pick<
+  Prisma.UserSessionFindManyArgs,
+  'include' | 'select' | 'cursor' | 'take' | 'skip'
+>
+
 /** What the session service needs. */
 export interface SessionDependencies {
   database: Database
+  signals: Signals
   sessionKey: Uint8Array
   /** How long an access token works. */
   sessionMinutes: number
@@ -37,7 +48,7 @@ export type SessionService = ReturnType<typeof createSessionService>
 
 /** Sign-ins: each is a row, a short-lived access token and a refresh token that changes at every use. */
 export function createSessionService(deps: SessionDependencies) {
-  const { database, sessionKey, now = () => new Date() } = deps
+  const { database, signals, sessionKey, now = () => new Date() } = deps
   const tokens = createSessionTokens(sessionKey, now)
 
   async function issue(session: UserSession): Promise<StartedSession> {
@@ -53,6 +64,23 @@ export function createSessionService(deps: SessionDependencies) {
     }
   }
 
+  /** Ends a sign-in that is there. */
+  async function end(session: UserSession, actor: Principal | Origin, action: AuditAction): Promise<void> {
+    const ended = await database.transaction(async (tx) => {
+      const { count } = await tx.userSession.deleteMany({ where: { id: session.id } })
+      if (count === 0) return false
+      const user = await tx.user.findUniqueOrThrow({ where: { id: session.userId } })
+      await recordEvent(tx, 'kind' in actor ? actor : { kind: 'anonymous', origin: actor }, {
+        action,
+        target: { kind: 'User', id: user.id, name: user.username },
+        details: { sessionId: session.id },
+      })
+      return true
+    })
+    if (ended) signals.notify(accountTopics.rights, session.userId)
+  }
+
+  const liveOf = (userId: string) => ({ userId, expiresAt: { gt: now() } })
   const unusedUntil = () => new Date(now().getTime() + deps.refreshDays * 86_400_000)
 
   return {
@@ -84,6 +112,7 @@ export function createSessionService(deps: SessionDependencies) {
     async refresh(refreshToken: string | null, origin: Origin): Promise<StartedSession> {
       if (refreshToken === null) throw new UnauthenticatedError('There is no session to go on with: sign in.')
       const { sessionId, generation } = await tokens.read('refresh', refreshToken)
+      let reusedOf: string | null = null
       const session = await database.transaction(async (tx) => {
         const found = await tx.userSession.findUnique({ where: { id: sessionId }, include: { user: true } })
         if (!found || found.expiresAt <= now() || found.user.deactivatedAt) return null
@@ -112,8 +141,10 @@ export function createSessionService(deps: SessionDependencies) {
             details: { sessionId },
           },
         )
+        reusedOf = user.id
         return null
       })
+      if (reusedOf !== null) signals.notify(accountTopics.rights, reusedOf)
       if (!session) throw new UnauthenticatedError('The session has ended: sign in again.')
       return issue(session)
     },
@@ -125,7 +156,7 @@ export function createSessionService(deps: SessionDependencies) {
         where: { id: sessionId },
         include: { user: true },
       })
-      if (!session || session.user.deactivatedAt) {
+      if (!session || session.expiresAt <= now() || session.user.deactivatedAt) {
         throw new UnauthenticatedError('The session has ended: sign in again.')
       }
       return { ...session, tokenExpiresAt: expiresAt }
@@ -135,10 +166,76 @@ export function createSessionService(deps: SessionDependencies) {
     async isLive(refreshToken: string): Promise<boolean> {
       const claims = await tokens.read('refresh', refreshToken).catch(() => null)
       if (!claims) return false
-      return (await database.prisma.userSession.count({ where: { id: claims.sessionId } })) > 0
+      const live = { id: claims.sessionId, expiresAt: { gt: now() }, user: { deactivatedAt: null } }
+      return (await database.prisma.userSession.count({ where: live })) > 0
+    },
+
+    /** Ends the sign-in of who asks, and that of the cookie, where there are any. */
+    async logout(principal: Principal | null, refreshToken: string | null, origin: Origin): Promise<void> {
+      const ids: string[] = []
+      if (principal?.credential.kind === 'session') ids.push(principal.credential.id)
+      if (refreshToken !== null) {
+        const claims = await tokens.read('refresh', refreshToken).catch(() => null)
+        if (claims) ids.push(claims.sessionId)
+      }
+      if (ids.length === 0) return
+      const sessions = await database.prisma.userSession.findMany({ where: { id: { in: ids } } })
+      for (const session of sessions) await end(session, principal ?? origin, 'SIGNED_OUT')
+    },
+
+    /**
+     * Ends all sign-ins of the person who asks.
+     *
+     * @throws ValidationError, ForbiddenError
+     */
+    async logoutEverywhere(principal: Principal, input: unknown): Promise<{ endedOwn: boolean }> {
+      const { userId, username, credential } = requireUser(principal, 'ADMIN')
+      const { exceptCurrent } = parseInput(LogoutEverywhereInput, input)
+      const kept = exceptCurrent && credential.kind === 'session' ? credential.id : null
+      await database.transaction(async (tx) => {
+        const { count } = await tx.userSession.deleteMany({
+          where: { userId, ...(kept !== null && { id: { not: kept } }) },
+        })
+        await recordEvent(tx, principal, {
+          action: 'SIGNED_OUT_EVERYWHERE',
+          target: { kind: 'User', id: userId, name: username },
+          details: { sessions: count },
+        })
+      })
+      signals.notify(accountTopics.rights, userId)
+      return { endedOwn: kept === null }
+    },
+
+    /** Ends a sign-in, one's own or, as an administrator, anybody's. @returns it as it was. @throws NotFoundError */
+    async revoke(principal: Principal, input: unknown): Promise<UserSession> {
+      requireUser(principal, 'ADMIN')
+      const { sessionId } = parseInput(RevokeSessionInput, input)
+      const session = await database.prisma.userSession.findUnique({ where: { id: sessionId } })
+      if (!session || !mayManage(principal, session.userId)) throw new NotFoundError('session', sessionId)
+      await end(session, principal, 'SESSION_REVOKED')
+      return session
+    },
+
+    /** The sign-ins of a person, the latest first; null when that is nobody's business who asks. */
+    async list(
+      principal: Principal | null,
+      userId: string,
+      query: SessionListQuery = {},
+    ): Promise<UserSession[] | null> {
+      if (!mayManage(principal, userId)) return null
+      return database.prisma.userSession.findMany(latestFirst(query, liveOf(userId)))
+    },
+
+    async count(principal: Principal | null, userId: string): Promise<number> {
+      if (!mayManage(principal, userId)) return 0
+      return database.prisma.userSession.count({ where: liveOf(userId) })
     },
   }
 }
+
+const LogoutEverywhereInput = z.object({ exceptCurrent: z.boolean().nullish() })
+
+const RevokeSessionInput = z.object({ sessionId: z.string() })
 
 function fieldsOf({ address, userAgent }: Origin) {
   return { address, userAgent: userAgent?.slice(0, USER_AGENT_LENGTH) ?? null }

@@ -9,7 +9,8 @@ import { LogConnectionType, LogFilterInput } from './logs.schema.ts'
 import { MetricSeriesType, MetricValueType } from './metrics.schema.ts'
 import { isFinal, RUN_STATUS_LABELS, type RunStatus, toRunStatus } from './status.ts'
 
-const RunStatusEnum = builder.enumType('RunStatus', {
+/** Where a run stands. */
+export const RunStatusEnum = builder.enumType('RunStatus', {
   description: 'Where a run is. SUCCEEDED, FAILED, CANCELLED and LOST are final: they never change again.',
   values: {
     QUEUED: { description: 'Waits for a place. 排队中' },

@@ -23,7 +23,7 @@ beforeAll(async () => {
   app = await startTestApp({ maxDatasetFileBytes: MAX_BYTES })
   given = seed(app.api)
   const { createApiToken } = await app.api.send(CatalogCreateApiTokenDocument, { input: { name: 'raw' } })
-  token = createApiToken.__typename === 'ApiToken' ? createApiToken.token : ''
+  token = createApiToken.__typename === 'ApiToken' ? (createApiToken.token ?? '') : ''
 })
 afterAll(() => app.stop())
 
@@ -170,7 +170,7 @@ test('what was unfinished when the server ended is gone when it is back', async 
   const { createApiToken } = await other.api.send(CatalogCreateApiTokenDocument, { input: { name: 'raw' } })
   const uploading = await beginUpload(
     other.url,
-    createApiToken.__typename === 'ApiToken' ? createApiToken.token : '',
+    createApiToken.__typename === 'ApiToken' ? (createApiToken.token ?? '') : '',
     { dataset: 'interrupted' },
   )
   const temporary = () => readdirSync(join(other.dataDir, 'storage', 'tmp'))

@@ -77,7 +77,7 @@ async function work(executor: Executor): Promise<Scheduler> {
       findCut: async () => null,
       stop: () => undefined,
     },
-    apiTokens: createApiTokenService({ database }),
+    apiTokens: createApiTokenService({ database, signals }),
     environment: {},
     workingDir: folder,
     apiUrl: () => 'http://127.0.0.1/graphql',

@@ -1,0 +1,114 @@
+import { createRecentlyUsed } from '../../streams/recently-used.ts'
+import { createLimit, networkOf, tryAgainIn } from './limit.ts'
+
+/** How many wrong passwords cost nothing: people mistype, and try the two or three that they have. */
+const FREE_FAILURES = 5
+/** The longest pause between two attempts, in ms. */
+const LONGEST_PAUSE_MS = 15 * 60_000
+/** After this time without a failure the count begins anew, in ms. */
+const FORGOTTEN_AFTER_MS = 24 * 3_600_000
+/** How many accounts are kept count of; to push one out takes as many failures, each of which costs a hash. */
+const MAX_ACCOUNTS = 100_000
+/** How many attempts on one account may wait for those before them. */
+const MAX_WAITING = 50
+/** Within how long the failures from one address are counted together, in seconds. */
+const ADDRESS_SECONDS = 600
+
+const REFUSAL = 'Too many wrong passwords'
+
+/** Who tries, and on which account. */
+export interface Attempt {
+  /** The account, or the name that none has: both are treated alike. */
+  account: string
+  /** The address of the client. */
+  address: string | null
+}
+
+export type Attempts = ReturnType<typeof createAttempts>
+
+/** What is known of the attempts on one account. */
+interface Tries {
+  failures: number
+  lastFailure: number
+  waiting: number
+  /** Settles when nobody checks a password of this account; never fails. */
+  last: Promise<unknown>
+}
+
+/**
+ * Slows down those who guess: after five wrong passwords for an account there must be 1, 2, 4 … seconds between
+ * attempts, up to 15 minutes. Kept in memory: who can restart the server need not guess.
+ */
+export function createAttempts({
+  failuresPerAddress,
+  now = () => new Date(),
+}: {
+  /** How many attempts may fail from one address in ten minutes; 0 for any number. */
+  failuresPerAddress: number
+  now?: () => Date
+}) {
+  const addresses = createLimit({ points: failuresPerAddress, seconds: ADDRESS_SECONDS, refusal: REFUSAL })
+  const records = createRecentlyUsed<Tries>(MAX_ACCOUNTS)
+
+  function recordOf(account: string): Tries {
+    const known = records.get(account)
+    if (known) return known
+    const record = { failures: 0, lastFailure: 0, waiting: 0, last: Promise.resolve() }
+    records.add(account, record, 1)
+    return record
+  }
+
+  async function tryOnce(
+    record: Tries,
+    address: string | null,
+    check: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const time = now().getTime()
+    if (time - record.lastFailure > FORGOTTEN_AFTER_MS) record.failures = 0
+    const remaining = record.lastFailure + pauseAfter(record.failures) - time
+    if (remaining > 0) throw tryAgainIn(remaining, REFUSAL)
+    await addresses.check(networkOf(address))
+    const isRight = await check()
+    if (isRight) {
+      record.failures = 0
+    } else {
+      record.failures += 1
+      record.lastFailure = now().getTime()
+      await addresses.count(networkOf(address))
+    }
+    return isRight
+  }
+
+  return {
+    /**
+     * Checks a password when its turn has come: those for one account are checked one after the other, so that
+     * many at once are as many attempts.
+     *
+     * @throws UnavailableError, without a look at the password, when it is too early or too many failed from there;
+     *   this counts as no attempt
+     */
+    async try({ account, address }: Attempt, check: () => Promise<boolean>): Promise<boolean> {
+      const record = recordOf(account)
+      if (record.waiting >= MAX_WAITING) throw tryAgainIn(1000, REFUSAL)
+      record.waiting += 1
+      const turn = record.last.then(() => tryOnce(record, address, check))
+      record.last = turn.catch(() => undefined)
+      try {
+        return await turn
+      } finally {
+        record.waiting -= 1
+      }
+    },
+
+    /** Forgets what failed: the account has a new password. */
+    forget(account: string): void {
+      recordOf(account).failures = 0
+    },
+  }
+}
+
+/** How long to wait after so many failures, in ms. */
+export function pauseAfter(failures: number): number {
+  if (failures < FREE_FAILURES) return 0
+  return Math.min(1000 * 2 ** (failures - FREE_FAILURES), LONGEST_PAUSE_MS)
+}

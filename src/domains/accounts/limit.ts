@@ -1,0 +1,60 @@
+import { isIPv6 } from 'node:net'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { UnavailableError } from '../../errors.ts'
+
+/** Counts something for each of many keys, such as what failed from one address. */
+export interface Limit {
+  /** @throws UnavailableError when as much as may be was counted already */
+  check(key: string): Promise<void>
+  count(key: string): Promise<void>
+}
+
+/**
+ * A limit for each key, kept in memory until its time is over.
+ *
+ * @param options.points how much may be counted within `seconds` of the first; 0 for any number
+ * @param options.refusal what to tell whoever is over it, before when to try again
+ */
+export function createLimit({
+  points,
+  seconds,
+  refusal,
+}: {
+  points: number
+  seconds: number
+  refusal: string
+}): Limit {
+  if (points === 0) return { check: async () => undefined, count: async () => undefined }
+  const limiter = new RateLimiterMemory({ points, duration: seconds })
+  return {
+    async check(key) {
+      const state = await limiter.get(key)
+      if (state && state.remainingPoints <= 0) throw tryAgainIn(state.msBeforeNext, refusal)
+    },
+    async count(key) {
+      await limiter.penalty(key)
+    },
+  }
+}
+
+/** The error that says when to try again. */
+export function tryAgainIn(ms: number, refusal: string): UnavailableError {
+  const seconds = Math.max(1, Math.ceil(ms / 1000))
+  return new UnavailableError(`${refusal}: try again in ${seconds} second${seconds === 1 ? '' : 's'}.`)
+}
+
+/** What an address counts as: one of IPv6 as its network of 64 bits, all of which one customer has. */
+export function networkOf(address: string | null): string {
+  if (address === null) return 'unknown'
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? []
+  const groups = head === '' ? [] : head.split(':')
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)
+  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail ? tail.split(':') : [])]
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}
