@@ -19,7 +19,10 @@ const typed = z
 export const LoginNameInput = typed
 
 /** The name of a new account. */
-export const UsernameInput = typed
+export const UsernameInput = z
+  .string()
+  .trim()
+  .toLowerCase()
   .regex(
     /^[a-z0-9][a-z0-9._-]{0,62}$/,
     'Must have at most 63 letters, digits, dots, hyphens and underscores, and begin with a letter or digit.',

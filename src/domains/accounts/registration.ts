@@ -16,8 +16,8 @@ import type { SessionService, StartedSession } from './sessions.ts'
 export type Registration = 'invitation' | 'open' | 'off'
 
 /**
- * How many registrations may be tried from one address in ten minutes. Each tells whether a name is taken, which
- * cannot be kept from whoever may choose one.
+ * How many registrations without an invitation may be tried from one address in ten minutes. Each tells whether a
+ * name is taken, which cannot be kept from whoever may choose one.
  */
 const LIMIT_PER_ADDRESS = { points: 20, seconds: 600, refusal: 'Too many registrations from here' }
 
@@ -51,11 +51,14 @@ export function createRegistrationService(deps: RegistrationDependencies) {
       if (registration === 'invitation' && !invitationToken) {
         throw ValidationError.at('invitationToken', 'Registration takes an invitation.')
       }
-      await addresses.check(networkOf(origin.address))
-      await addresses.count(networkOf(origin.address))
       const givenEmail = email ?? null
-      // Before the hash of the password, which costs more than whoever has no invitation is worth.
-      if (invitationToken) await invitations.findOpen(database.prisma, invitationToken, givenEmail)
+      if (invitationToken) {
+        // Before the hash of the password, which costs more than whoever has no invitation is worth.
+        await invitations.findOpen(database.prisma, invitationToken, givenEmail)
+      } else {
+        await addresses.check(networkOf(origin.address))
+        await addresses.count(networkOf(origin.address))
+      }
       const passwordHash = await passwords.hash(password)
       const session = await database.transaction(async (tx) => {
         const invitation = invitationToken
