@@ -24,6 +24,8 @@ import { createServerInfoService } from './domains/server-info/service.ts'
 import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
+import { createAccountLetters } from './mail/account-letters.ts'
+import { createMailer } from './mail/mailer.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
@@ -138,13 +140,14 @@ export async function startApp(
     const access = createProjectAccess({ database })
     const shared = { database, signals, access, runsDir }
     await sweepRunFolders({ ...shared, log })
+    const mailer = createMailer(config)
     const accounts = createAccounts({
       ...config,
       database,
       signals,
       sessionKey: signingKeys.session,
       link: (page, secret) => accountLink(publicUrl(), page, secret),
-      mail: null,
+      mail: mailer && createAccountLetters(mailer, publicUrl),
       onError: (error) => log.error({ err: error }, 'a letter could not be sent'),
     })
     onStop.push(() => accounts.settle())
@@ -242,6 +245,8 @@ export async function startApp(
         ...frontDoor,
         server,
         graphql,
+        signals,
+        stillValid: accounts.stillValid,
         socketsPerUser: config.socketsPerUser,
         log: log.child({ domain: 'sockets' }),
       }),

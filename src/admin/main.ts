@@ -1,15 +1,20 @@
 /** `npm run admin -- COMMAND`: what the operator does on the machine itself; `--help` says what there is. */
 import '../production.ts'
 import { ConfigError, readConfig } from '../config.ts'
+import { createOperatorResets } from '../domains/accounts/password-resets.ts'
 import { DomainError } from '../errors.ts'
 import { outageOf } from '../outage.ts'
 import { SecretsError } from '../secrets/errors.ts'
 import { type Commands, runCommandLine } from './command-line.ts'
 import { AdminError } from './errors.ts'
+import { resetPasswordCommand } from './reset-password.ts'
 import { rotateKeysCommand } from './rotate-keys.ts'
 
 const COMMANDS: Commands = {
   'rotate-keys': rotateKeysCommand,
+  'reset-password': resetPasswordCommand((database, name) =>
+    createOperatorResets({ database }).issuePasswordReset(name),
+  ),
 }
 
 /** What the operator can mend; said in one line, without a stack. */

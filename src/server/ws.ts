@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
-import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import { credentialsOf, identify, originOf } from './authenticate.ts'
 import type { ClientAddress } from './client-address.ts'
+import { type EndOfRightsDependencies, watchEndOfRights } from './end-of-rights.ts'
 import type { GraphqlHandler } from './graphql.ts'
 import type { ErrorMask } from './mask-errors.ts'
 import type { OperationChecks } from './operation-checks.ts'
@@ -28,8 +28,6 @@ const TRY_AGAIN_LATER = 1013
 const INIT_TIMEOUT_MS = 3000
 /** Operations that one socket may run at the same time. */
 const MAX_OPERATIONS = 200
-/** How often sockets are looked at for sessions that have ended, in ms; their streams end within 5 s. */
-const SESSION_CHECK_MS = 2000
 /**
  * How often clients are pinged, and how long one may take to answer, in ms. A client that reads slowly answers
  * late, behind all that is on its way to it; one that reads nothing for so long is cut, and may come back
@@ -40,7 +38,7 @@ const KEEP_ALIVE_MS = 30_000
 const CLOSE_GRACE_MS = 2000
 
 /** What serving the API on WebSockets needs. */
-export interface SocketDependencies {
+export interface SocketDependencies extends EndOfRightsDependencies {
   server: Server
   graphql: GraphqlHandler
   authenticate: Authenticate
@@ -52,7 +50,6 @@ export interface SocketDependencies {
   origins: OriginSettings
   /** Sockets that one user, or one run, may have open. */
   socketsPerUser: number
-  log: Logger
 }
 
 /**
@@ -121,17 +118,18 @@ export function serveSockets(deps: SocketDependencies): () => Promise<void> {
     }
   }
 
-  function closeEndedSessions() {
-    const now = new Date()
-    for (const socket of sockets.clients) {
-      const expiresAt = principals.get(socket)?.expiresAt
-      if (expiresAt && expiresAt <= now) socket.close(FORBIDDEN, 'The session has ended: sign in again.')
-    }
+  function signedIn(): [WebSocket, Principal][] {
+    return [...sockets.clients].flatMap((socket) => {
+      const principal = principals.get(socket)
+      return principal ? [[socket, principal]] : []
+    })
   }
-  const sessionCheck = setInterval(closeEndedSessions, SESSION_CHECK_MS)
+  const stopWatching = watchEndOfRights(deps, signedIn, (socket) =>
+    socket.close(FORBIDDEN, 'The session has ended, or its rights have changed: sign in again.'),
+  )
 
   return async () => {
-    clearInterval(sessionCheck)
+    stopWatching()
     const cut = setTimeout(() => {
       for (const socket of sockets.clients) socket.terminate()
     }, CLOSE_GRACE_MS)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AccountPage } from '../../domains/accounts/mail.ts'
 import { sendText } from '../respond.ts'
-import { ACCOUNT_FORMS, type AccountPage } from './forms.ts'
+import { ACCOUNT_FORMS } from './forms.ts'
 import { renderPage } from './page.ts'
 
 /** What the paths of the pages begin with. */

@@ -1,5 +1,4 @@
-/** The pages that links in mails lead to, by the last part of their path. */
-export type AccountPage = 'reset-password' | 'accept-invitation'
+import type { AccountPage } from '../../domains/accounts/mail.ts'
 
 /** A field that somebody fills in; its name is that of the mutation's input. */
 export interface FormField {
