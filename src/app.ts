@@ -195,8 +195,7 @@ export async function startApp(
     onStop.push(() => retention.stop())
 
     const health = createHealth({ database, room })
-    const graphqlLog = log.child({ domain: 'graphql' })
-    const maskError = createErrorMask(graphqlLog)
+    const maskError = createErrorMask(log.child({ domain: 'graphql' }))
     const rateLimits = createRateLimits({
       points: config.rateLimitPoints,
       anonymousRequests: config.rateLimitAnonymousRequests,
@@ -213,7 +212,6 @@ export async function startApp(
     const graphql = createGraphqlHandler({
       ...frontDoor,
       schema: toSchema(),
-      log: graphqlLog,
       contextOf: (caller) => ({ ...caller, services, downloadLink, [RELATIONS]: database.prisma }),
       secureCookie: config.secureCookie,
       graphiql: config.graphiql,

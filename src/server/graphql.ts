@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
-import type { Logger } from 'pino'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import type { Context } from '../graphql/context.ts'
@@ -26,7 +25,6 @@ const MAX_BODY_BYTES = 25_000_000
 /** What the API needs to be served. */
 export interface GraphqlDependencies {
   schema: GraphQLSchema
-  log: Logger
   maskError: ErrorMask
   authenticate: Authenticate
   /** The context of an operation. */
@@ -56,7 +54,7 @@ export type GraphqlHandler = ReturnType<typeof createGraphqlHandler>
 
 /** The HTTP side of the API; its envelope serves the WebSocket side too. */
 export function createGraphqlHandler(deps: GraphqlDependencies) {
-  const { schema, log, contextOf, clientAddress } = deps
+  const { schema, contextOf, clientAddress } = deps
   const identification = createIdentification(deps)
   return createYoga<NodeRequest & Partial<SocketContext>, Context>({
     schema,
@@ -88,13 +86,9 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       return contextOf({ ...(await identification.identityOf(req)), origin, sessionCookie })
     },
     maskedErrors: { maskError: deps.maskError },
-    // What matters is logged by maskError; the mistakes of clients are told to them.
-    logging: {
-      debug: (...args) => log.debug({ args }, 'yoga'),
-      info: (...args) => log.debug({ args }, 'yoga'),
-      warn: (...args) => log.debug({ args }, 'yoga'),
-      error: (...args) => log.debug({ args }, 'yoga'),
-    },
+    // What matters is logged by maskError. The mistakes of clients are told to them and to nobody else: they quote
+    // what was sent, and that may be a password.
+    logging: false,
   })
 }
 

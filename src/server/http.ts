@@ -35,7 +35,8 @@ export function createHttpServer({
 }: HttpDependencies): Server {
   const server = createServer((req, res) => {
     void answer(req, res).catch((error: unknown) => {
-      log.error({ err: error, url: req.url }, 'a request failed')
+      // Without the query, which may be the signature of a link.
+      log.error({ err: error, path: pathOf(req) }, 'a request failed')
       if (!res.headersSent) sendText(res, 500, 'Something went wrong in the server; its log says what.')
       else res.destroy()
     })
@@ -48,7 +49,7 @@ export function createHttpServer({
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     securityHeaders(req, res)
     if (!isMultipart(req)) limitBodyTime(req)
-    const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
+    const path = pathOf(req)
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
     if (path.startsWith(ACCOUNT_PAGES_PATH)) return accountPages(req, res)
@@ -111,4 +112,8 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
 
 function isAddressInfo(address: string | AddressInfo | null): address is AddressInfo {
   return typeof address === 'object' && address !== null
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/'
 }

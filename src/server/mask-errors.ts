@@ -11,7 +11,7 @@ export function createErrorMask(log: Logger): ErrorMask {
     const known = toClientError(error)
     if (known) return withoutSuggestion(known)
     const cause = error instanceof GraphQLError ? error.originalError : error
-    if (error instanceof GraphQLError && cause === undefined) return error
+    if (error instanceof GraphQLError && cause === undefined) return withoutExcerpt(error)
     log.error({ err: cause }, 'an operation failed unexpectedly')
     return new GraphQLError('Something went wrong in the server; its log says what.', {
       path: error instanceof GraphQLError ? error.path : undefined,
@@ -28,4 +28,10 @@ function withoutSuggestion(error: GraphQLError): GraphQLError {
   if (error.extensions.code !== 'BAD_USER_INPUT') return error
   const { nodes, path, extensions } = error
   return new GraphQLError(error.message.replace(/ Did you mean .*\?$/, ''), { nodes, path, extensions })
+}
+
+/** Of a body that is no JSON, yoga quotes the place where parsing failed, which may be in a password. */
+function withoutExcerpt(error: GraphQLError): GraphQLError {
+  if (error.extensions.originalError === undefined) return error
+  return new GraphQLError(error.message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } })
 }
