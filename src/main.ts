@@ -5,6 +5,7 @@ import { ConfigError, readConfig } from './config.ts'
 import { DataFolderInUseError } from './db/lock.ts'
 import { inheritedEnvironment } from './domains/runs/environment.ts'
 import { SecretsError } from './secrets/errors.ts'
+import { REDACTED_PATHS } from './secrets/redaction.ts'
 import { ListenError } from './server/http.ts'
 
 /** What the person who starts the server can mend; said in one line, without a stack. */
@@ -25,10 +26,7 @@ function logDestination() {
 
 try {
   const config = readConfig(process.env)
-  const log = pino(
-    { level: config.logLevel, redact: ['*.password', '*.token', '*.authorization'] },
-    logDestination(),
-  )
+  const log = pino({ level: config.logLevel, redact: REDACTED_PATHS }, logDestination())
   const app = await startApp(config, log, inheritedEnvironment(process.env, config.runEnv))
   log.info({ url: app.url, dataDir: config.dataDir }, 'listening')
   say(`Trainyard listens on ${app.url}/graphql`)
