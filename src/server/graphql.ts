@@ -8,6 +8,7 @@ import { originOf } from './authenticate.ts'
 import type { ClientAddress } from './client-address.ts'
 import { useCsrfPrevention } from './csrf.ts'
 import { createDocumentCaches } from './document-caches.ts'
+import { useGetRequests } from './get-requests.ts'
 import { createIdentification } from './identify.ts'
 import type { ErrorMask } from './mask-errors.ts'
 import { type OperationChecks, useOperationChecks } from './operation-checks.ts'
@@ -72,6 +73,7 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       usePages(deps),
       useCsrfPrevention(),
       identification.plugin,
+      useGetRequests(),
       useStreamedUploads(),
       useTrustedDocuments(deps.trustedDocuments),
       useOperationChecks(deps.checks),

@@ -11,8 +11,10 @@ import type { SecurityHeaders } from './security-headers.ts'
 
 /** How long a client may take to send the headers of a request, in ms. */
 const HEADERS_TIMEOUT_MS = 20_000
-/** How long it may take to send a body that is no upload; uploads may take as long as they need. In ms. */
+/** How long it may take to send a body that is no upload, in ms. */
 const BODY_TIMEOUT_MS = 60_000
+/** How long it may send nothing of an upload, which may take as long as it needs in all, in ms. */
+const UPLOAD_IDLE_MS = 120_000
 
 /** What answers the requests. */
 export interface HttpDependencies {
@@ -48,7 +50,11 @@ export function createHttpServer({
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     securityHeaders(req, res)
-    if (!isMultipart(req)) limitBodyTime(req)
+    limitBodyTime(req)
+    // What follows makes URLs of it.
+    if (!URL.canParse(`http://${req.headers.host || 'localhost'}`)) {
+      return sendText(res, 400, 'The Host header is not that of a server.')
+    }
     const path = pathOf(req)
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
@@ -71,7 +77,13 @@ function isMultipart(req: IncomingMessage): boolean {
 /** Cuts a client that sends its body too slowly: it would hold its connection for ever. */
 function limitBodyTime(req: IncomingMessage): void {
   if (req.headers['content-length'] === undefined && req.headers['transfer-encoding'] === undefined) return
-  const timer = setTimeout(() => req.destroy(), BODY_TIMEOUT_MS)
+  const cut = () => req.destroy()
+  if (isMultipart(req)) {
+    req.setTimeout(UPLOAD_IDLE_MS, cut)
+    req.once('end', () => req.setTimeout(0))
+    return
+  }
+  const timer = setTimeout(cut, BODY_TIMEOUT_MS)
   const stop = () => clearTimeout(timer)
   req.once('end', stop).once('close', stop)
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type ExecutionArgs, type GraphQLError, validate } from 'graphql'
+import { type ExecutionArgs, GraphQLError, validate } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
@@ -61,6 +61,10 @@ export function createOperationChecks(settings: OperationCheckSettings): Operati
   }
 }
 
+const ON_SOCKETS_ONLY = new GraphQLError('Subscriptions are served on WebSockets only.', {
+  extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+})
+
 /** What an operation is performed with, as far as the checks look at it. */
 interface CheckedContext {
   principal: Principal | null
@@ -74,12 +78,6 @@ interface CheckedContext {
  * and on sockets, which parse, validate and execute through the same envelope.
  */
 export function useOperationChecks<Context extends CheckedContext>(check: OperationChecks): Plugin<Context> {
-  async function checkFor(args: ExecutionArgs, { principal, res }: CheckedContext): Promise<Verdict> {
-    const verdict = await check(args, principal)
-    if (res && verdict.allowance) setRateLimitHeaders(res, verdict.allowance)
-    return verdict
-  }
-
   return {
     onParse({ setParseFn }) {
       setParseFn((source) => parseWithinLimits(typeof source === 'string' ? source : source.body))
@@ -90,7 +88,9 @@ export function useOperationChecks<Context extends CheckedContext>(check: Operat
       )
     },
     async onExecute({ args, setResultAndStopExecution }) {
-      const { errors, cost, allowance } = await checkFor(args, args.contextValue)
+      const { principal, res } = args.contextValue
+      const { errors, cost, allowance } = await check(args, principal)
+      if (res && allowance) setRateLimitHeaders(res, allowance)
       const extensions = cost === null ? {} : { cost: costExtension(cost, allowance) }
       if (errors.length > 0) return setResultAndStopExecution({ errors, extensions })
       return {
@@ -101,9 +101,9 @@ export function useOperationChecks<Context extends CheckedContext>(check: Operat
         },
       }
     },
-    async onSubscribe({ args, setResultAndStopExecution }) {
-      const { errors } = await checkFor(args, args.contextValue)
-      if (errors.length > 0) setResultAndStopExecution({ errors })
+    // Only HTTP comes here. Sockets are looked after while they are open: a session that ends, ends its streams.
+    onSubscribe({ setResultAndStopExecution }) {
+      setResultAndStopExecution({ errors: [ON_SOCKETS_ONLY] })
     },
   }
 }

@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { accessTokenOf } from '../support/access-token.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
@@ -48,6 +49,38 @@ describe('a body that is no request is refused with 400, in JSON, without a stac
   })
 })
 
+describe('an address that holds no request is refused with 400:', () => {
+  test.each([
+    ['no document', ''],
+    ['variables that are no JSON', 'query={__typename}&variables={oops'],
+    ['variables that are a list', 'query={__typename}&variables=[]'],
+    ['variables that are a number', 'query={__typename}&variables=1'],
+    ['extensions that are no JSON', 'query={__typename}&extensions=oops'],
+    ['a document with a mistake', 'query={oops('],
+    ['escapes that are none', 'query=%7B__typename%7D&variables=%E0%A4%A'],
+  ])('%s', async (_what, search) => {
+    const response = await fetch(`${app.url}/graphql?${search}`, {
+      headers: { 'X-Requested-With': 'test', Accept: 'application/graphql-response+json' },
+    })
+
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ errors: [{ message: expect.any(String) }] })
+  })
+})
+
+test.each(['text/event-stream', 'application/json', '*/*'])(
+  'a subscription over HTTP that accepts %s is refused, because nobody would end it with its session',
+  async (accept) => {
+    const { status, text } = await post('{"query":"subscription { runUpdated { id } }"}', {
+      Accept: accept,
+      Authorization: `Bearer ${await accessTokenOf(app.url)}`,
+    })
+
+    expect(status).toBeLessThan(500)
+    expect(text).toContain('on WebSockets only')
+  },
+)
+
 test('__proto__ in a request is nothing special', async () => {
   const { text } = await post(
     '{"query":"{ __typename }","variables":{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',
@@ -88,6 +121,25 @@ test.each(['PUT', 'DELETE', 'PATCH'])('%s is refused', async (method) => {
   expect(response.status).toBe(405)
 })
 
+/** The answer to bytes that no client would send. */
+async function answerTo(raw: string): Promise<string> {
+  const { hostname, port } = new URL(app.url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  socket.on('error', () => {})
+  socket.write(raw)
+  return text(socket).catch(() => 'HTTP/1.1 400 cut')
+}
+
+test.each(['[', 'a b', 'a@b:99999', 'a:b:c'])('a Host of %s is refused without a stack', async (host) => {
+  const answer = await answerTo(
+    `GET /graphql?query={__typename} HTTP/1.1\r\nHost: ${host}\r\nX-Requested-With: a\r\nConnection: close\r\n\r\n`,
+  )
+
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  expect(answer).not.toMatch(/node_modules|at new/)
+})
+
 describe('a request that two servers could read in two ways is refused:', () => {
   const HEAD = 'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
 
@@ -100,12 +152,7 @@ describe('a request that two servers could read in two ways is refused:', () => 
     ['no host', 'GET /healthz HTTP/1.1\r\n\r\n'],
     ['a header of 1 MB', `${HEAD}X-A: ${'b'.repeat(1_000_000)}\r\n\r\n`],
   ])('%s', async (_what, raw) => {
-    const { hostname, port } = new URL(app.url)
-    const socket = connect(Number(port), hostname)
-    await once(socket, 'connect')
-    socket.on('error', () => {})
-    socket.write(raw)
-    const answer = await text(socket).catch(() => 'HTTP/1.1 400 cut')
+    const answer = await answerTo(raw)
 
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /)
     expect((await fetch(`${app.url}/readyz`)).status).toBe(200)

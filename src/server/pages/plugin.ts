@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Plugin } from 'graphql-yoga'
 import type { ClientAddress } from '../client-address.ts'
+import type { ErrorMask } from '../mask-errors.ts'
 import { type RateLimits, setRateLimitHeaders } from '../rate-limits.ts'
 import type { NodeRequest } from '../uploads.ts'
 import { graphiqlPage } from './graphiql.ts'
@@ -14,11 +15,12 @@ export interface PageDependencies {
   hasSession: (req: IncomingMessage) => Promise<boolean>
   clientAddress: ClientAddress
   rateLimits: RateLimits
+  maskError: ErrorMask
 }
 
 /** Gives a browser that opens the address of the API a page: GraphiQL, or one to sign in on first. */
 export function usePages(deps: PageDependencies): Plugin<object, NodeRequest> {
-  const { graphiql, hasSession, clientAddress, rateLimits } = deps
+  const { graphiql, hasSession, clientAddress, rateLimits, maskError } = deps
 
   /** Pages are counted as requests without credentials, because finding out about a cookie is work. */
   async function mayHavePage({ req, res }: NodeRequest): Promise<boolean> {
@@ -35,21 +37,21 @@ export function usePages(deps: PageDependencies): Plugin<object, NodeRequest> {
     async onRequest({ request, serverContext, endResponse, fetchAPI }) {
       const wantsPage = request.method === 'GET' && request.headers.get('accept')?.includes('text/html')
       if (graphiql === 'off' || !wantsPage) return
-      if (!(await mayHavePage(serverContext))) {
-        return endResponse(
-          new fetchAPI.Response('Too many requests: try again in a moment.\n', { status: 429 }),
-        )
+      const say = (text: string, status: number) =>
+        endResponse(new fetchAPI.Response(`${text}\n`, { status, headers: { 'Content-Type': 'text/plain' } }))
+      try {
+        if (!(await mayHavePage(serverContext))) return say('Too many requests: try again in a moment.', 429)
+        const { html, contentSecurityPolicy } = await pageFor(serverContext.req)
+        const headers = {
+          'Content-Type': 'text/html; charset=utf-8',
+          'Content-Security-Policy': contentSecurityPolicy,
+          'Cache-Control': 'no-store',
+        }
+        endResponse(new fetchAPI.Response(html, { headers }))
+      } catch (error) {
+        // Nobody else would mask it: here yoga answers with the stack.
+        say(maskError(error).message, 500)
       }
-      const { html, contentSecurityPolicy } = await pageFor(serverContext.req)
-      endResponse(
-        new fetchAPI.Response(html, {
-          headers: {
-            'Content-Type': 'text/html; charset=utf-8',
-            'Content-Security-Policy': contentSecurityPolicy,
-            'Cache-Control': 'no-store',
-          },
-        }),
-      )
     },
   }
 }

@@ -1,5 +1,5 @@
 const SESSION =
-  '{ ... on Session { accessToken expiresAt user { username mustChangePassword } } ... on Error { message } }'
+  '{ ... on Session { accessToken expiresAt user { username mustChangePassword } } ... on Error { message } ... on ValidationError { issues { message } } }'
 
 /** The operations that our own pages send; they must be valid, and trusted where only trusted ones are performed. */
 export const PAGE_DOCUMENTS = {
@@ -7,7 +7,7 @@ export const PAGE_DOCUMENTS = {
   refreshSession: `mutation { refreshSession ${SESSION} }`,
   logout: 'mutation { logout }',
   changePassword:
-    'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename ... on Error { message } } }',
+    'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename ... on Error { message } ... on ValidationError { issues { message } } } }',
 }
 
 /**
@@ -35,8 +35,13 @@ async function perform(name, input, accessToken) {
   }
   if (answer.errors) throw new Error(answer.errors[0].message)
   const result = answer.data[name]
-  if (typeof result === 'object' && typeof result.message === 'string') throw new Error(result.message)
+  if (typeof result === 'object' && typeof result.message === 'string') throw new Error(messageOf(result))
   return result
+}
+
+/** What is wrong, without the names that the fields have in the API. */
+function messageOf({ message, issues }) {
+  return issues ? issues.map((issue) => issue.message).join(' ') : message
 }
 
 /** A form with these fields and one button; what \`submit\` throws is shown in it. */
