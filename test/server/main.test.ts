@@ -13,6 +13,8 @@ import { seed } from '../support/seed.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const PASSWORD = 'correct-horse'
+const CHANGE_PASSWORD =
+  'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename ... on Error { message } } }'
 
 let folder: string
 beforeAll(() => {
@@ -122,6 +124,8 @@ describe('a server', () => {
     const password = /password (\S+) \(it is not shown again\)/.exec(first.said())?.[1] ?? ''
     const api = createClient(first.url)
     await api.signIn('admin', password)
+    const input = { currentPassword: password, newPassword: PASSWORD }
+    await api.send(CHANGE_PASSWORD, { input }) // the terminal has seen the other one
     await seed(api).project({ name: 'kept' })
 
     await expectRefusal({ TRAINYARD_DATA_DIR: dataDir }, /Another Trainyard server is using the data folder/)

@@ -99,7 +99,7 @@ function showNewPassword(form, session, currentPassword, done) {
     submit: async ({ newPassword, again }) => {
       if (newPassword !== again) throw new Error('These are two different passwords.')
       await perform('changePassword', { currentPassword, newPassword }, session.accessToken)
-      done(await perform('login', { username: session.user.username, password: newPassword }))
+      done(session)
     },
   })
 }
