@@ -47,9 +47,8 @@ builder.prismaObjectField(UserType, 'apiTokens', (t) =>
     {
       type: ApiTokenType,
       cursor: 'id',
-      nullable: true,
       description:
-        'The API tokens that the person made, the latest first, without their secrets. Private: null for others.',
+        'The API tokens that the person made, the latest first, without their secrets. Private: empty for others.',
       totalCount: (user, _args, { services, principal }) => services.apiTokens.count(principal, user.id),
       resolve: (query, user, _args, { services, principal }) =>
         services.apiTokens.list(principal, user.id, query),

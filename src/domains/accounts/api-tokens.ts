@@ -88,13 +88,13 @@ export function createApiTokenService({
       return token
     },
 
-    /** The tokens that a person made, the latest first; null when that is nobody's business who asks. */
+    /** The tokens that a person made, the latest first; none when that is not the business of who asks. */
     async list(
       principal: Principal | null,
       userId: string,
       query: ApiTokenListQuery = {},
-    ): Promise<ApiToken[] | null> {
-      if (!mayManage(principal, userId)) return null
+    ): Promise<ApiToken[]> {
+      if (!mayManage(principal, userId)) return []
       return prisma.apiToken.findMany(latestFirst(query, { userId, runId: null }))
     },
 

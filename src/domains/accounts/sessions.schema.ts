@@ -44,8 +44,7 @@ builder.prismaObjectField(UserType, 'sessions', (t) =>
     {
       type: UserSessionType,
       cursor: 'id',
-      nullable: true,
-      description: 'The sign-ins that go on, the latest first. Private: null for others.',
+      description: 'The sign-ins that go on, the latest first. Private: empty for others.',
       totalCount: (user, _args, { services, principal }) => services.sessions.count(principal, user.id),
       resolve: (query, user, _args, { services, principal }) =>
         services.sessions.list(principal, user.id, query),

@@ -216,13 +216,13 @@ export function createSessionService(deps: SessionDependencies) {
       return session
     },
 
-    /** The sign-ins of a person, the latest first; null when that is nobody's business who asks. */
+    /** The sign-ins of a person, the latest first; none when that is not the business of who asks. */
     async list(
       principal: Principal | null,
       userId: string,
       query: SessionListQuery = {},
-    ): Promise<UserSession[] | null> {
-      if (!mayManage(principal, userId)) return null
+    ): Promise<UserSession[]> {
+      if (!mayManage(principal, userId)) return []
       return database.prisma.userSession.findMany(latestFirst(query, liveOf(userId)))
     },
 
