@@ -85,7 +85,7 @@ const Environment = z.object({
   TRAINYARD_REGISTRATION: z
     .enum(['invitation', 'open', 'off'], { error: 'must be invitation, open or off' })
     .default('invitation'),
-  TRAINYARD_LOGIN_FAILURES_PER_ADDRESS: wholeNumber(0).default(50),
+  TRAINYARD_LOGIN_FAILURES: wholeNumber(0).default(50),
   TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_AUDIT_DAYS: wholeNumber(0, 36_500).default(365),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
@@ -215,7 +215,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     refreshDays: env.TRAINYARD_REFRESH_DAYS,
     secureCookie: env.COOKIE_SECURE ?? !isPlainLoopback(env.HOST, env.TRAINYARD_PUBLIC_URL),
     registration: env.TRAINYARD_REGISTRATION,
-    loginFailuresPerAddress: env.TRAINYARD_LOGIN_FAILURES_PER_ADDRESS,
+    loginFailuresPerAddress: env.TRAINYARD_LOGIN_FAILURES,
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     auditDays: env.TRAINYARD_AUDIT_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,

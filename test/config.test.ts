@@ -40,6 +40,7 @@ describe('a wrong setting is named, with what it must be', () => {
     ['TRAINYARD_INTROSPECTION', 'yes', 'must be everyone, signed-in or off'],
     ['TRAINYARD_TRUSTED_PROXIES', '10.0.0.0/99', 'must be addresses'],
     ['TRAINYARD_TRUSTED_PROXIES', 'my-proxy', 'must be addresses'],
+    ['TRAINYARD_REGISTRATION', 'closed', 'must be invitation, open or off'],
     ['TRAINYARD_MAX_CONCURRENT_RUNS', '0', 'must be at least 1'],
     ['TRAINYARD_SMTP_URL', 'mail.example.org', 'must be an address such as smtps://'],
     ['TRAINYARD_SMTP_URL', 'https://mail.example.org', 'must be an address such as smtps://'],

@@ -141,12 +141,12 @@ function textOf<Data, Variables>(operation: Operation<Data, Variables>): string 
   return typeof operation === 'string' ? operation : print(operation)
 }
 
-/** Everything that helps to find out why, except passwords. */
+/** Everything that helps to find out why, except passwords and tokens. */
 function describeFailure<Data, Variables>(
   operation: Operation<Data, Variables>,
   variables: unknown,
   answer: unknown,
 ): string {
-  const shown = JSON.stringify(variables, (key, value) => (key === 'password' ? '…' : value))
+  const shown = JSON.stringify(variables, (key, value) => (/password|token$/i.test(key) ? '…' : value))
   return `${textOf(operation)}\n${shown}\n${JSON.stringify(answer, null, 2)}`
 }

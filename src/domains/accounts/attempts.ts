@@ -8,7 +8,7 @@ const LONGEST_PAUSE_MS = 15 * 60_000
 /** After this time without a failure the count begins anew, in ms. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000
 /** How many accounts are kept count of; to push one out takes as many failures, each of which costs a hash. */
-const MAX_ACCOUNTS = 100_000
+const MAX_ACCOUNTS = 50_000
 /** How many attempts on one account may wait for those before them. */
 const MAX_WAITING = 50
 /** Within how long the failures from one address are counted together, in seconds. */
@@ -26,11 +26,16 @@ export interface Attempt {
 
 export type Attempts = ReturnType<typeof createAttempts>
 
-/** What is known of the attempts on one account. */
-interface Tries {
-  failures: number
-  lastFailure: number
-  waiting: number
+/** What failed for one account. */
+interface Failures {
+  count: number
+  /** When the last did, in ms. */
+  at: number
+}
+
+/** Those who try the same account at the same time. */
+interface Queue {
+  length: number
   /** Settles when nobody checks a password of this account; never fails. */
   last: Promise<unknown>
 }
@@ -48,32 +53,29 @@ export function createAttempts({
   now?: () => Date
 }) {
   const addresses = createLimit({ points: failuresPerAddress, seconds: ADDRESS_SECONDS, refusal: REFUSAL })
-  const records = createRecentlyUsed<Tries>(MAX_ACCOUNTS)
+  // Written by failures alone, so that nothing that is cheaper pushes anything out.
+  const failures = createRecentlyUsed<Failures>(MAX_ACCOUNTS)
+  const queues = new Map<string, Queue>()
 
-  function recordOf(account: string): Tries {
-    const known = records.get(account)
-    if (known) return known
-    const record = { failures: 0, lastFailure: 0, waiting: 0, last: Promise.resolve() }
-    records.add(account, record, 1)
-    return record
+  const forget = (account: string) => {
+    if (failures.get(account)) failures.add(account, { count: 0, at: 0 }, 1)
   }
 
-  async function tryOnce(
-    record: Tries,
-    address: string | null,
-    check: () => Promise<boolean>,
-  ): Promise<boolean> {
-    const time = now().getTime()
-    if (time - record.lastFailure > FORGOTTEN_AFTER_MS) record.failures = 0
-    const remaining = record.lastFailure + pauseAfter(record.failures) - time
+  function failuresOf(account: string): Failures {
+    const known = failures.get(account)
+    const isRecent = known && now().getTime() - known.at <= FORGOTTEN_AFTER_MS
+    return isRecent ? known : { count: 0, at: 0 }
+  }
+
+  async function tryOnce({ account, address }: Attempt, check: () => Promise<boolean>): Promise<boolean> {
+    const { count, at } = failuresOf(account)
+    const remaining = at + pauseAfter(count) - now().getTime()
     if (remaining > 0) throw tryAgainIn(remaining, REFUSAL)
     await addresses.check(networkOf(address))
     const isRight = await check()
-    if (isRight) {
-      record.failures = 0
-    } else {
-      record.failures += 1
-      record.lastFailure = now().getTime()
+    if (isRight) forget(account)
+    else {
+      failures.add(account, { count: count + 1, at: now().getTime() }, 1)
       await addresses.count(networkOf(address))
     }
     return isRight
@@ -87,23 +89,24 @@ export function createAttempts({
      * @throws UnavailableError, without a look at the password, when it is too early or too many failed from there;
      *   this counts as no attempt
      */
-    async try({ account, address }: Attempt, check: () => Promise<boolean>): Promise<boolean> {
-      const record = recordOf(account)
-      if (record.waiting >= MAX_WAITING) throw tryAgainIn(1000, REFUSAL)
-      record.waiting += 1
-      const turn = record.last.then(() => tryOnce(record, address, check))
-      record.last = turn.catch(() => undefined)
+    async try(attempt: Attempt, check: () => Promise<boolean>): Promise<boolean> {
+      const { account } = attempt
+      const queue = queues.get(account) ?? { length: 0, last: Promise.resolve() }
+      if (queue.length >= MAX_WAITING) throw tryAgainIn(1000, REFUSAL)
+      queues.set(account, queue)
+      queue.length += 1
+      const turn = queue.last.then(() => tryOnce(attempt, check))
+      queue.last = turn.catch(() => undefined)
       try {
         return await turn
       } finally {
-        record.waiting -= 1
+        queue.length -= 1
+        if (queue.length === 0) queues.delete(account)
       }
     },
 
     /** Forgets what failed: the account has a new password. */
-    forget(account: string): void {
-      recordOf(account).failures = 0
-    },
+    forget,
   }
 }
 

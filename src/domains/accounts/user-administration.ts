@@ -119,6 +119,8 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
           ...(username !== undefined && { username }),
         }
         if (Object.keys(given).length > 0) await note(tx, principal, user, 'USER_UPDATED', given)
+        // Links that went to the former address are not good any more.
+        if (email !== undefined) await tx.passwordReset.deleteMany({ where: { userId: user.id } })
         await tx.user.update({ where: { id: user.id }, data: { ...given, ...(isNewRole && { role }) } })
         return tx.user.findUniqueOrThrow({ ...query, where: { id: user.id } })
       })
