@@ -2,7 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { accessTokenOf } from './access-token.ts'
+import { accessTokenOf, type Credentials } from './access-token.ts'
 import { until } from './until.ts'
 
 /** A client that speaks graphql-transport-ws frame by frame, and so can do what a well-behaved library does not. */
@@ -30,9 +30,9 @@ export interface Subscription<Data> {
   stop(): void
 }
 
-/** Connects to a test's server as its administrator; resolves when the server has accepted that. */
-export async function connectSubscriber(url: string): Promise<Subscriber> {
-  const token = await accessTokenOf(url)
+/** Connects to a test's server, as its administrator unless given; resolves when the server has accepted that. */
+export async function connectSubscriber(url: string, who?: Credentials): Promise<Subscriber> {
+  const token = await accessTokenOf(url, who)
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, GRAPHQL_TRANSPORT_WS_PROTOCOL)
   const operations = new Map<string, (message: Message) => void>()
   const acknowledged = Promise.withResolvers<void>()
