@@ -10,8 +10,12 @@ type FindNode = (services: Services, principal: Principal, id: string) => Promis
  * anybody.
  */
 export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
-  // Everybody signed in sees who there is.
+  // Everybody signed in sees who there is. Who sees the others, their types say.
   User: (_services, principal) => requireUser(principal, 'READ'),
+  UserSession: (_services, principal) => requireUser(principal, 'READ'),
+  ApiToken: (_services, principal) => requireUser(principal, 'READ'),
+  Invitation: (_services, principal) => requireUser(principal, 'READ'),
+  AuditEvent: (_services, principal) => requireUser(principal, 'READ'),
   Project: ({ projects }, principal, id) => projects.find(principal, id),
   Run: ({ runs }, principal, id) => runs.find(principal, id),
   Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),

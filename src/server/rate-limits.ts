@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Principal } from '../domains/accounts/principal.ts'
-import { clientOf } from './client-address.ts'
+import { clientOf } from '../network.ts'
 
 /** Everything is counted over so many seconds, and then anew. */
 const WINDOW_SECONDS = 10

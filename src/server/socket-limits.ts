@@ -1,5 +1,5 @@
 import type { Principal } from '../domains/accounts/principal.ts'
-import { clientOf } from './client-address.ts'
+import { clientOf } from '../network.ts'
 
 /** Sockets of one address whose clients have said that they are nobody in particular. */
 const MAX_ANONYMOUS_PER_ADDRESS = 100

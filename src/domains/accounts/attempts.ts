@@ -1,5 +1,6 @@
+import { clientOf } from '../../network.ts'
 import { createRecentlyUsed } from '../../streams/recently-used.ts'
-import { createLimit, networkOf, tryAgainIn } from './limit.ts'
+import { createLimit, tryAgainIn } from './limit.ts'
 
 /** How many wrong passwords cost nothing: people mistype, and try the two or three that they have. */
 const FREE_FAILURES = 5
@@ -71,12 +72,12 @@ export function createAttempts({
     const { count, at } = failuresOf(account)
     const remaining = at + pauseAfter(count) - now().getTime()
     if (remaining > 0) throw tryAgainIn(remaining, REFUSAL)
-    await addresses.check(networkOf(address))
+    await addresses.check(clientOf(address))
     const isRight = await check()
     if (isRight) forget(account)
     else {
       failures.add(account, { count: count + 1, at: now().getTime() }, 1)
-      await addresses.count(networkOf(address))
+      await addresses.count(clientOf(address))
     }
     return isRight
   }

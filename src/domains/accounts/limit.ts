@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { UnavailableError } from '../../errors.ts'
 
@@ -41,20 +40,4 @@ export function createLimit({
 export function tryAgainIn(ms: number, refusal: string): UnavailableError {
   const seconds = Math.max(1, Math.ceil(ms / 1000))
   return new UnavailableError(`${refusal}: try again in ${seconds} second${seconds === 1 ? '' : 's'}.`)
-}
-
-/** What an address counts as: one of IPv6 as its network of 64 bits, all of which one customer has. */
-export function networkOf(address: string | null): string {
-  if (address === null) return 'unknown'
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? []
-  const groups = head === '' ? [] : head.split(':')
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)
-  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail ? tail.split(':') : [])]
-  return `${all
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`
 }

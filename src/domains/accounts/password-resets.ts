@@ -2,11 +2,12 @@ import { z } from 'zod'
 import type { Database, Transaction } from '../../db/database.ts'
 import { ConflictError, UnavailableError, ValidationError } from '../../errors.ts'
 import type { User } from '../../generated/prisma/client.ts'
+import { clientOf } from '../../network.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type AuditActor, recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import type { Attempts } from './attempts.ts'
-import { createLimit, networkOf } from './limit.ts'
+import { createLimit } from './limit.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { findAccount, LoginNameInput, UserRefInput } from './names.ts'
 import { NewPasswordInput, type Passwords } from './passwords.ts'
@@ -113,9 +114,9 @@ export function createPasswordResetService(deps: PasswordResetDependencies) {
           'This server sends no mail: ask an administrator for a link (npm run admin -- reset-password NAME).',
         )
       }
-      await addresses.check(networkOf(origin.address))
+      await addresses.check(clientOf(origin.address))
       await names.check(name)
-      await addresses.count(networkOf(origin.address))
+      await addresses.count(clientOf(origin.address))
       await names.count(name)
       const sending: Promise<void> = sendLink(mail, origin, name)
         .catch(deps.onError)

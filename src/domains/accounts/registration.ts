@@ -2,10 +2,11 @@ import { z } from 'zod'
 import type { Database } from '../../db/database.ts'
 import { ConflictError, ForbiddenError, ValidationError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
+import { clientOf } from '../../network.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import type { InvitationService } from './invitations.ts'
-import { createLimit, networkOf } from './limit.ts'
+import { createLimit } from './limit.ts'
 import { EmailInput, UsernameInput } from './names.ts'
 import { NewPasswordInput, type Passwords } from './passwords.ts'
 import type { Origin } from './principal.ts'
@@ -56,8 +57,8 @@ export function createRegistrationService(deps: RegistrationDependencies) {
         // Before the hash of the password, which costs more than whoever has no invitation is worth.
         await invitations.findOpen(database.prisma, invitationToken, givenEmail)
       } else {
-        await addresses.check(networkOf(origin.address))
-        await addresses.count(networkOf(origin.address))
+        await addresses.check(clientOf(origin.address))
+        await addresses.count(clientOf(origin.address))
       }
       const passwordHash = await passwords.hash(password)
       const session = await database.transaction(async (tx) => {

@@ -16,7 +16,6 @@ import {
   AccountUsersDocument,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
-import { seed } from '../../support/seed.ts'
 import {
   administrator,
   as,
@@ -26,7 +25,8 @@ import {
   refused,
   signInAgain,
   whoIs,
-} from './support/people.ts'
+} from '../../support/people.ts'
+import { seed } from '../../support/seed.ts'
 
 let app: TestApp
 beforeAll(async () => {

@@ -7,8 +7,8 @@ import {
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import type { ApiClient } from '../../support/client.ts'
+import { as, expected, type Person, person, refused, whoIs } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
-import { as, expected, type Person, person, refused, whoIs } from './support/people.ts'
 
 let app: TestApp
 let ada: Person
@@ -127,7 +127,7 @@ describe.each<{ scope: ApiTokenScope; may: string[]; mayNot: string[] }>([
     else if (scope === 'ADMIN') expect(answer.data?.viewer.sessions.totalCount).toBeGreaterThan(0)
     else {
       const nothing = { totalCount: 0, edges: [] }
-      expect(answer).toEqual({ data: { viewer: { sessions: nothing, apiTokens: nothing } } })
+      expect(answer).toMatchObject({ data: { viewer: { sessions: nothing, apiTokens: nothing } } })
     }
   })
 })

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { createAttempts, pauseAfter } from '../../../src/domains/accounts/attempts.ts'
-import { networkOf } from '../../../src/domains/accounts/limit.ts'
 
 /** Attempts at a time that a test steers, in seconds. */
 function attemptsAt(failuresPerAddress = 0) {
@@ -86,17 +85,4 @@ test('a new password ends the pause', async () => {
 
 test('the pause never ends for good, nor grows without end', () => {
   expect([0, 4, 5, 6, 100, 2000].map(pauseAfter)).toEqual([0, 0, 1000, 2000, 900_000, 900_000])
-})
-
-test.each([
-  ['192.0.2.1', '192.0.2.1'],
-  ['::ffff:192.0.2.1', '192.0.2.1'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-  ['2001:0db8:0001:0002::6', '2001:db8:1:2::/64'],
-  ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  [null, 'unknown'],
-])('the address %s counts as %s', (address, network) => {
-  expect(networkOf(address)).toBe(network)
 })

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AccountChangePasswordDocument, AccountLoginDocument } from '../../../src/generated/operations.ts'
 import { PASSWORD, startTestApp, type TestApp } from '../../support/app.ts'
+import { as, person } from '../../support/people.ts'
 import { until } from '../../support/until.ts'
-import { as, person } from './support/people.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -46,7 +46,7 @@ describe('after five wrong passwords', () => {
     const grace = await person(app, 'grace')
     for (let i = 0; i < 6; i++) await login('grace', 'wrong')
 
-    expect(await grace.api.ask('{ viewer { username } }')).toEqual({
+    expect(await grace.api.ask('{ viewer { username } }')).toMatchObject({
       data: { viewer: { username: 'grace' } },
     })
     expect(await login('admin', PASSWORD)).toMatchObject({ __typename: 'Session' })
@@ -104,8 +104,9 @@ test('a name that nobody has takes as long as one that somebody has', async () =
     times[isKnown ? 'known' : 'unknown'].push(performance.now() - start)
   }
 
-  const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-  const ratio = median(times.known) / median(times.unknown)
-  expect(ratio).toBeGreaterThan(0.7)
-  expect(ratio).toBeLessThan(1.4)
+  // The quickest of each: whatever else the machine does only ever adds to it. Without a hash to compute, a name that
+  // nobody has would be refused in a tenth of the time.
+  const ratio = Math.min(...times.known) / Math.min(...times.unknown)
+  expect(ratio).toBeGreaterThan(0.5)
+  expect(ratio).toBeLessThan(2)
 })

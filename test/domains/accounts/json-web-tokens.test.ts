@@ -3,7 +3,7 @@ import { type JWTPayload, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSessionTokens } from '../../../src/domains/accounts/session-tokens.ts'
 import { PASSWORD, startTestApp, type TestApp } from '../../support/app.ts'
-import { accessTokenOf, as, refused, whoIs } from './support/people.ts'
+import { accessTokenOf, as, refused, whoIs } from '../../support/people.ts'
 
 let app: TestApp
 beforeAll(async () => {

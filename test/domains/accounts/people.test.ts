@@ -6,7 +6,7 @@ import {
   AccountUserDocument,
 } from '../../../src/generated/operations.ts'
 import { PASSWORD, startTestApp, type TestApp } from '../../support/app.ts'
-import { as, type Person, person } from './support/people.ts'
+import { as, type Person, person } from '../../support/people.ts'
 
 let app: TestApp
 let ada: Person

@@ -7,8 +7,8 @@ import {
   type RegisterInput,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
+import { as, expected, invitation, person, refused, whoIs } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
-import { as, expected, invitation, person, refused, whoIs } from './support/people.ts'
 
 let app: TestApp
 beforeAll(async () => {

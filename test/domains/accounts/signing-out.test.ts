@@ -5,8 +5,16 @@ import {
   AccountSessionsDocument,
 } from '../../../src/generated/operations.ts'
 import { PASSWORD, startTestApp, type TestApp } from '../../support/app.ts'
+import {
+  accessTokenOf,
+  administrator,
+  as,
+  person,
+  refused,
+  signInAgain,
+  whoIs,
+} from '../../support/people.ts'
 import { createBrowser } from './support/browser.ts'
-import { accessTokenOf, administrator, as, person, refused, signInAgain, whoIs } from './support/people.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -27,7 +35,7 @@ describe('logout', () => {
     const browser = createBrowser(app)
     const token = (await browser.ask(LOGIN)).data?.login?.accessToken
 
-    expect(await browser.ask(LOGOUT)).toEqual({ data: { logout: true } })
+    expect(await browser.ask(LOGOUT)).toMatchObject({ data: { logout: true } })
     expect(browser.cookie()).toBeNull()
     expect(await browser.ask(VIEWER, {}, token)).toMatchObject(refused('UNAUTHENTICATED'))
     expect(await browser.ask(REFRESH)).toMatchObject(refused('UNAUTHENTICATED'))
@@ -41,7 +49,7 @@ describe('logout', () => {
   })
 
   test('is done also where there is nothing to end', async () => {
-    expect(await createBrowser(app).ask(LOGOUT)).toEqual({ data: { logout: true } })
+    expect(await createBrowser(app).ask(LOGOUT)).toMatchObject({ data: { logout: true } })
   })
 
   test('ends no other sign-in', async () => {
