@@ -10,15 +10,16 @@ type FindNode = (services: Services, principal: Principal, id: string) => Promis
  * anybody.
  */
 export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
-  // Everybody signed in sees who there is. Who sees the others, their types say.
+  // Everybody signed in sees who there is.
   User: (_services, principal) => requireUser(principal, 'READ'),
-  UserSession: (_services, principal) => requireUser(principal, 'READ'),
-  ApiToken: (_services, principal) => requireUser(principal, 'READ'),
-  Invitation: (_services, principal) => requireUser(principal, 'READ'),
-  AuditEvent: (_services, principal) => requireUser(principal, 'READ'),
+  UserSession: ({ sessions }, principal, id) => sessions.find(principal, id),
+  ApiToken: ({ apiTokens }, principal, id) => apiTokens.find(principal, id),
+  Invitation: ({ invitations }, principal, id) => invitations.find(principal, id),
   Project: ({ projects }, principal, id) => projects.find(principal, id),
   Run: ({ runs }, principal, id) => runs.find(principal, id),
   Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),
   Dataset: ({ datasets }, principal, id) => datasets.find(principal, id),
+  // Its type says who sees it.
+  AuditEvent: (_services, principal) => requireUser(principal, 'READ'),
   DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
 }

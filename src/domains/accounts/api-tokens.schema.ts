@@ -3,13 +3,11 @@ import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
 import { scopesOf, secretOf } from './api-tokens.ts'
 import { ScopeEnum } from './enums.schema.ts'
-import { managedBy } from './principal.ts'
 import { UserType } from './users.schema.ts'
 
 const ApiTokenType = builder.prismaNode('ApiToken', {
   description: 'A long-lived token for scripts and agents. It stands for the person who made it.',
   id: { field: 'id', description: 'Names the token without giving it away.' },
-  findUnique: (id, { principal }) => ({ id, runId: null, ...managedBy(principal) }),
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What it is for.' }),
     token: t.string({

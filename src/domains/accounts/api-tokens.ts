@@ -88,6 +88,12 @@ export function createApiTokenService({
       return token
     },
 
+    /** A token that a person made; null when there is none, or none that is the business of who asks. */
+    async find(principal: Principal, id: string): Promise<ApiToken | null> {
+      const token = await prisma.apiToken.findFirst({ where: { id, runId: null } })
+      return token && mayManage(principal, token.userId) ? token : null
+    },
+
     /** The tokens that a person made, the latest first; none when that is not the business of who asks. */
     async list(
       principal: Principal | null,

@@ -9,7 +9,7 @@ import { parseInput } from '../input.ts'
 import { PROJECT_ROLES } from '../projects/roles.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { EmailInput } from './names.ts'
-import { type Principal, ROLES, requireAdministrator } from './principal.ts'
+import { isAdministrator, type Principal, ROLES, requireAdministrator } from './principal.ts'
 import type { Registration } from './registration.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
@@ -106,6 +106,11 @@ export function createInvitationService(deps: InvitationDependencies) {
         })
         return invitation
       })
+    },
+
+    /** An invitation; null when there is none, and for everybody but administrators. */
+    async find(principal: Principal, id: string): Promise<Invitation | null> {
+      return isAdministrator(principal) ? prisma.invitation.findUnique({ where: { id } }) : null
     },
 
     /** All invitations, the latest first. @throws ForbiddenError */

@@ -116,12 +116,6 @@ export function mayManage(principal: Principal | null, userId: string): boolean 
   return principal.userId === userId || principal.role === 'ADMIN'
 }
 
-/** The same as a condition on the rows that belong to accounts. */
-export function managedBy(principal: Principal | null): { userId?: string } {
-  if (principal?.kind !== 'user' || !mayManage(principal, principal.userId)) return { userId: '' }
-  return principal.role === 'ADMIN' ? {} : { userId: principal.userId }
-}
-
 /**
  * Lets people pass, and the process of this very run.
  *

@@ -1,13 +1,11 @@
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
-import { managedBy } from './principal.ts'
 import { UserType } from './users.schema.ts'
 
 const UserSessionType = builder.prismaNode('UserSession', {
   description: 'A sign-in on one device, which goes on until it is not used for long or is ended.',
   id: { field: 'id' },
-  findUnique: (id, { principal }) => ({ id, ...managedBy(principal) }),
   fields: (t) => ({
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the person signed in.' }),
     lastUsedAt: t.expose('lastUsedAt', {

@@ -210,10 +210,16 @@ export function createSessionService(deps: SessionDependencies) {
     async revoke(principal: Principal, input: unknown): Promise<UserSession> {
       requireUser(principal, 'ADMIN')
       const { sessionId } = parseInput(RevokeSessionInput, input)
-      const session = await database.prisma.userSession.findUnique({ where: { id: sessionId } })
-      if (!session || !mayManage(principal, session.userId)) throw new NotFoundError('session', sessionId)
+      const session = await this.find(principal, sessionId)
+      if (!session) throw new NotFoundError('session', sessionId)
       await end(session, principal, 'SESSION_REVOKED')
       return session
+    },
+
+    /** A sign-in; null when there is none, or none that is the business of who asks. */
+    async find(principal: Principal, id: string): Promise<UserSession | null> {
+      const session = await database.prisma.userSession.findUnique({ where: { id } })
+      return session && mayManage(principal, session.userId) ? session : null
     },
 
     /** The sign-ins of a person, the latest first; none when that is not the business of who asks. */

@@ -114,6 +114,11 @@ describe('an invitation', () => {
 
     expect(await api.ask(AccountCreateInvitationDocument, { input: {} })).toMatchObject(refused('FORBIDDEN'))
     expect(await api.ask(AccountInvitationsDocument)).toMatchObject(refused('FORBIDDEN'))
+    const { createInvitation } = await app.api.send(AccountCreateInvitationDocument, { input: {} })
+    const { id } = expected(createInvitation, 'Invitation')
+    const node = 'query ($id: ID!) { node(id: $id) { id } }'
+    expect(await api.send(node, { id })).toEqual({ node: null })
+    expect(await app.api.send(node, { id })).toEqual({ node: { id } })
   })
 })
 
