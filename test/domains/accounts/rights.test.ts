@@ -179,6 +179,26 @@ describe('what takes rights away is told, and is so at once', () => {
   })
 })
 
+test('of two administrators who demote each other at once, one stays', async () => {
+  const { userAdministration } = accounts.services
+  const [one, two] = [await somebody(), await somebody()]
+  for (const { username } of [one, two])
+    await userAdministration.update(admin, { user: username, role: 'ADMIN' })
+  // Both have been let in before either is done.
+  const first = await signIn(one.username, one.password)
+  const second = await signIn(two.username, two.password)
+
+  const outcomes = await Promise.allSettled([
+    userAdministration.update(first, { user: two.username, role: 'MEMBER' }),
+    userAdministration.delete(second, { user: one.username }),
+  ])
+
+  expect(outcomes).toMatchObject([
+    { status: 'fulfilled', value: { role: 'MEMBER' } },
+    { status: 'rejected', reason: { code: 'FORBIDDEN' } },
+  ])
+})
+
 describe('whether credentials still count', () => {
   test('is asked for thousands in two statements', async () => {
     const { signedIn, script } = await somebody()
