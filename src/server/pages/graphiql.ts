@@ -95,7 +95,8 @@ async function renew() {
   } catch {
     clearTimeout(renewal)
     delete trainyardCredentials.Authorization
-    showSignIn(bar, enter)
+    // GraphiQL asks for the schema when it is loaded, so it is loaded again.
+    showSignIn(bar, () => location.reload())
   }
 }
 const trainyardReady = renew()
