@@ -12,6 +12,7 @@ import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
+import { createLauncherService } from './domains/launchers/service.ts'
 import { createProjectAccess } from './domains/projects/access.ts'
 import { createMemberService } from './domains/projects/members.ts'
 import { createProjectService } from './domains/projects/service.ts'
@@ -120,7 +121,7 @@ export async function startApp(
 
     const database = await openDatabase(join(dataDir, 'trainyard.db'))
     onStop.push(() => database.close())
-    const { signingKeys } = await openSecrets({ database, store: createKeyStore(config) })
+    const { sealer, signingKeys } = await openSecrets({ database, store: createKeyStore(config) })
     const storage = await createFilesystemStorage({ root: join(dataDir, 'storage') })
     const blobs = createBlobs({ database, storage })
     await blobs.sweep()
@@ -152,7 +153,7 @@ export async function startApp(
     })
     onStop.push(() => accounts.settle())
     const { authenticate } = accounts
-    const runs = createRunService({ ...shared, executor, cancelGraceSeconds: config.cancelGraceSeconds })
+    const runs = createRunService({ ...shared, ...config, executor })
     const services: Services = {
       ...accounts.services,
       runs,
@@ -163,6 +164,7 @@ export async function startApp(
         discardRuns: runs.discard,
       }),
       members: createMemberService(shared),
+      launchers: createLauncherService({ database, sealer }),
       datasets: createDatasetService({
         database,
         access,
@@ -182,6 +184,7 @@ export async function startApp(
       ...shared,
       ...config,
       storage,
+      sealer,
       room,
       executor,
       apiTokens: services.apiTokens,

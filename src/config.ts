@@ -225,7 +225,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     artifactQuietMs: env.TRAINYARD_ARTIFACT_QUIET_MS,
     runEnv: env.TRAINYARD_RUN_ENV,
     // Whoever may say what is run may do all that the server may: on a network, that is for administrators to allow.
-    freeCommands: env.TRAINYARD_FREE_COMMANDS ?? isLoopback(env.HOST),
+    freeCommands: env.TRAINYARD_FREE_COMMANDS ?? isForThisMachine(env.HOST, env.TRAINYARD_PUBLIC_URL),
     allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
     trustedProxies: env.TRAINYARD_TRUSTED_PROXIES,
     introspection: env.TRAINYARD_INTROSPECTION,
@@ -243,6 +243,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
 /** Whether the server is reached from this machine only, and without TLS: browsers keep a Secure cookie from it. */
 function isPlainLoopback(host: string, publicUrl: string | undefined): boolean {
   return isLoopback(host) && !publicUrl?.startsWith('https:')
+}
+
+/** Whether nobody but this machine is meant to reach the server: no proxy passes on what comes from elsewhere. */
+function isForThisMachine(host: string, publicUrl: string | undefined): boolean {
+  return isLoopback(host) && (publicUrl === undefined || isLoopback(new URL(publicUrl).hostname))
 }
 
 /** Whether nobody but this machine reaches a server that listens there. */

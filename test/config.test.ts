@@ -91,3 +91,14 @@ test('mail needs a sender', () => {
     'TRAINYARD_MAIL_FROM: must be set along with TRAINYARD_SMTP_URL',
   )
 })
+
+test.each([
+  [{}, true],
+  [{ HOST: 'localhost' }, true],
+  [{ HOST: '0.0.0.0' }, false],
+  [{ HOST: '127.0.0.1', TRAINYARD_PUBLIC_URL: 'https://trainyard.example.org' }, false],
+  [{ HOST: '0.0.0.0', TRAINYARD_FREE_COMMANDS: 'true' }, true],
+  [{ TRAINYARD_FREE_COMMANDS: 'false' }, false],
+])('with %j projects may have commands of their own: %s', (environment, freeCommands) => {
+  expect(readConfig(environment)).toMatchObject({ freeCommands })
+})

@@ -4,6 +4,7 @@ import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
+import type { LauncherService } from '../domains/launchers/service.ts'
 import type { ProjectAccess } from '../domains/projects/access.ts'
 import type { MemberService } from '../domains/projects/members.ts'
 import type { ProjectService } from '../domains/projects/service.ts'
@@ -20,6 +21,7 @@ export interface Services extends AccountServices {
   access: ProjectAccess
   projects: ProjectService
   members: MemberService
+  launchers: LauncherService
   datasets: DatasetService
   artifacts: ArtifactService
   runs: RunService

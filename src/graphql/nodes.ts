@@ -5,21 +5,23 @@ import type { Services } from './context.ts'
 /** Finds a thing for somebody who may see it; null when there is none, or not for them. */
 type FindNode = (services: Services, principal: Principal, id: string) => Promise<object | null> | object
 
+/** For whoever may read at all. Of which rows, the `findUnique` of the type says. */
+const byItsType: FindNode = (_services, principal) => requireUser(principal, 'READ')
+
 /**
  * How each kind of node is found by whoever asks for it by its id. A kind that is not named here is not found by
  * anybody.
  */
 export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
-  // Everybody signed in sees who there is.
-  User: (_services, principal) => requireUser(principal, 'READ'),
+  User: byItsType,
   UserSession: ({ sessions }, principal, id) => sessions.find(principal, id),
   ApiToken: ({ apiTokens }, principal, id) => apiTokens.find(principal, id),
   Invitation: ({ invitations }, principal, id) => invitations.find(principal, id),
   Project: ({ projects }, principal, id) => projects.find(principal, id),
+  Launcher: ({ launchers }, principal, id) => launchers.find(principal, id),
   Run: ({ runs }, principal, id) => runs.find(principal, id),
   Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),
   Dataset: ({ datasets }, principal, id) => datasets.find(principal, id),
-  // Its type says who sees it.
-  AuditEvent: (_services, principal) => requireUser(principal, 'READ'),
   DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
+  AuditEvent: byItsType,
 }

@@ -1,9 +1,12 @@
+import { isInterfaceType } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   CatalogDatasetDocument,
   CatalogNodeDocument,
   CatalogProjectDocument,
 } from '../../src/generated/operations.ts'
+import { toSchema } from '../../src/graphql/index.ts'
+import { NODE_FINDERS } from '../../src/graphql/nodes.ts'
 import { newId } from '../../src/ids.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { seed } from '../support/seed.ts'
@@ -52,4 +55,12 @@ test.each([
   ['that is very long', 'prj_'.padEnd(10_000, '0')],
 ])('an id %s gives null', async (_what, id) => {
   expect(await nodeOf(id)).toBeNull()
+})
+
+test('every type of node is found by its id by somebody', () => {
+  const schema = toSchema()
+  const node = schema.getType('Node')
+  const types = isInterfaceType(node) ? schema.getPossibleTypes(node) : []
+
+  expect(types.map((type) => type.name).sort()).toEqual(Object.keys(NODE_FINDERS).sort())
 })

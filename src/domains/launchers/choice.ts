@@ -10,6 +10,11 @@ export interface GivenCommand {
   workingDirectory?: string | null | undefined
 }
 
+/** What says how a run is started: the launcher of its project, or the project itself. */
+export function launchedBy<Own, Chosen>(project: Own & { launcher: Chosen | null }): Own | Chosen {
+  return project.launcher ?? project
+}
+
 /** How a launcher is found by what a person calls it: its id, or its name. */
 export function byRef(ref: string): { id: string } | { name: string } {
   return kindOfId(ref) === 'Launcher' ? { id: ref } : { name: ref }

@@ -4,6 +4,9 @@ import { resultUnion } from '../../graphql/errors.ts'
 import { ProjectVisibilityEnum } from './members.schema.ts'
 import { ProjectStatusEnum, ProjectType } from './schema.ts'
 
+const FREE_COMMAND =
+  'Instead of a launcher; FORBIDDEN where the server runs only those (serverInfo.freeCommands).'
+
 const CreateProjectInput = builder.inputType('CreateProjectInput', {
   description: 'The project to make.',
   fields: (t) => ({
@@ -18,11 +21,16 @@ const CreateProjectInput = builder.inputType('CreateProjectInput', {
     trainConfigName: t.string({
       description: 'The file name of the train config; it may be uploaded later.',
     }),
+    launcher: t.string({ description: 'Id or name of the launcher whose command its runs are.' }),
     command: t.stringList({
-      description: 'The argv of a run; ["bash", "run_train_full_sft.sh", "{config}"] unless given.',
+      description: `The argv of a run; ["bash", "run_train_full_sft.sh", "{config}"] unless given. ${FREE_COMMAND}`,
     }),
-    resumeArgs: t.stringList({ description: 'What is added to the argv when a run resumes.' }),
-    workingDirectory: t.string({ description: 'The absolute path that the command starts in.' }),
+    resumeArgs: t.stringList({
+      description: `What is added to the argv when a run resumes. ${FREE_COMMAND}`,
+    }),
+    workingDirectory: t.string({
+      description: `The absolute path that the command starts in. ${FREE_COMMAND}`,
+    }),
     visibility: t.field({
       type: ProjectVisibilityEnum,
       description: 'Who sees it besides its members; PRIVATE unless given.',
@@ -47,9 +55,16 @@ const UpdateProjectInput = builder.inputType('UpdateProjectInput', {
     }),
     datasetName: t.string({ description: 'The dataset to train on.' }),
     trainConfigName: t.string({ description: 'The file name of the train config.' }),
-    command: t.stringList({ description: 'The argv of a run.' }),
-    resumeArgs: t.stringList({ description: 'What is added to the argv when a run resumes.' }),
-    workingDirectory: t.string({ description: 'The absolute path that the command starts in.' }),
+    launcher: t.string({
+      description: 'Id or name of the launcher whose command its runs are; null for a command of its own.',
+    }),
+    command: t.stringList({ description: `The argv of a run. ${FREE_COMMAND}` }),
+    resumeArgs: t.stringList({
+      description: `What is added to the argv when a run resumes. ${FREE_COMMAND}`,
+    }),
+    workingDirectory: t.string({
+      description: `The absolute path that the command starts in. ${FREE_COMMAND}`,
+    }),
     visibility: t.field({
       type: ProjectVisibilityEnum,
       description: 'Who sees it besides its members. For its owners.',

@@ -2,6 +2,7 @@ import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { LocaleEnum } from '../accounts/schema.ts'
 import { storedStrings } from '../input.ts'
+import { launchedBy } from '../launchers/choice.ts'
 import { type FieldChange, parseChanges } from './changes.ts'
 import { ProjectMemberConnection, ProjectRoleEnum, ProjectVisibilityEnum } from './members.schema.ts'
 import { toVisibility } from './roles.ts'
@@ -98,19 +99,28 @@ export const ProjectType = builder.prismaNode('Project', {
       description:
         "The file name of the train config that runs use; the dataset's own one unless given. It may be uploaded later.",
     }),
+    launcher: t.relation('launcher', {
+      nullable: true,
+      description: 'The launcher whose command its runs are; null when it has a command of its own.',
+    }),
     command: t.stringList({
       description:
-        'The argv of a run, never given to a shell. In its elements {config}, {dataset}, {output}, {checkpoint}, {model} and {run} are filled in.',
-      resolve: (project) => storedStrings(project.command),
+        'The argv of a run, never given to a shell: that of the launcher, if it has one. In its elements {config}, {dataset}, {output}, {checkpoint}, {model} and {run} are filled in.',
+      select: { launcher: true },
+      resolve: (project) => storedStrings(launchedBy(project).command),
     }),
     resumeArgs: t.stringList({
-      description: 'What is added to the argv when a run resumes, e.g. ["--resume", "{checkpoint}"].',
-      resolve: (project) => storedStrings(project.resumeArgs),
+      description:
+        'What is added to the argv when a run resumes, e.g. ["--resume", "{checkpoint}"]; that of the launcher, if it has one.',
+      select: { launcher: true },
+      resolve: (project) => storedStrings(launchedBy(project).resumeArgs),
     }),
-    workingDirectory: t.exposeString('workingDirectory', {
+    workingDirectory: t.string({
       nullable: true,
       description:
-        'The absolute path that the command starts in; the server’s TRAINYARD_WORKING_DIR unless given.',
+        'The absolute path that the command starts in; the server’s TRAINYARD_WORKING_DIR unless given. That of the launcher, if it has one.',
+      select: { launcher: true },
+      resolve: (project) => launchedBy(project).workingDirectory,
     }),
     status: t.field({
       type: ProjectStatusEnum,
@@ -149,6 +159,13 @@ export const ProjectType = builder.prismaNode('Project', {
     canEdit: t.boolean({
       description: 'Whether you may change it.',
       resolve: (project, _args, context) =>
+        context.services.access.allows(principalOf(context), project.id, 'EDITOR'),
+    }),
+    canStartRun: t.boolean({
+      description:
+        'Whether you may start runs of it: you may edit it, it is not archived, and it has a launcher where one is needed.',
+      resolve: (project, _args, context) =>
+        context.services.projects.takesRuns(project) &&
         context.services.access.allows(principalOf(context), project.id, 'EDITOR'),
     }),
     canDelete: t.boolean({

@@ -67,6 +67,11 @@ export function createProjectService(deps: ProjectDependencies) {
       })
     },
 
+    /** Whether runs of a project can be started, by whoever may do it. */
+    takesRuns(project: Project): boolean {
+      return project.status !== 'ARCHIVED' && (freeCommands || project.launcherId !== null)
+    },
+
     /** Projects that match, newest first. */
     async list(
       principal: Principal,

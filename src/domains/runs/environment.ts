@@ -47,8 +47,8 @@ const INHERITED = [
   'NODE_EXTRA_CA_CERTS',
 ]
 
-/** The server's own settings never reach a run, whatever the operator allows. */
-const OWN = /^TRAINYARD_/
+/** The server's own settings never reach a run, whatever the operator allows; NODE_ENV it sets for itself (production.ts). */
+const OWN = /^(TRAINYARD_|NODE_ENV$)/
 
 /**
  * The part of the server's environment that runs inherit.

@@ -1,18 +1,19 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Database } from '../../db/database.ts'
 import { PreconditionFailedError } from '../../errors.ts'
-import type { Artifact, Prisma, Project, Run } from '../../generated/prisma/client.ts'
+import type { Artifact, Launcher, Prisma, Project, Run } from '../../generated/prisma/client.ts'
 import { asExpected } from '../../outage.ts'
 import { mergeTrainConfig } from '../datasets/train-config.ts'
 import { findTrainingInputs, type TrainingInputs } from '../datasets/training-inputs.ts'
 import { type JsonObject, storedObject, storedStrings } from '../input.ts'
+import { launchedBy } from '../launchers/choice.ts'
 import { artifactPath } from './artifact-path.ts'
 import { fillCommand } from './command.ts'
 import { type RunPaths, runPaths } from './paths.ts'
 
 /** What a new run is to be, once project, request and the run it resumes are taken together. */
 export interface RunPlan {
-  project: Project
+  project: Project & { launcher: Launcher | null }
   model: string | null
   datasetName: string | null
   hyperparameters: JsonObject
@@ -42,9 +43,10 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const inputs = await requireInputs(deps.database, plan)
   const paths = runPaths(deps.runsDir, runId)
-  const { project, resume } = plan
-  const template = storedStrings(project.command)
-  const argv = fillCommand(resume ? [...template, ...storedStrings(project.resumeArgs)] : template, {
+  const { resume } = plan
+  const { command, resumeArgs } = launchedBy(plan.project)
+  const template = storedStrings(command)
+  const argv = fillCommand(resume ? [...template, ...storedStrings(resumeArgs)] : template, {
     config: paths.config,
     dataset: plan.datasetName === null ? null : datasetPath(paths, inputs.files),
     output: paths.output,

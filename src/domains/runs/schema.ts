@@ -70,6 +70,10 @@ export const RunType = builder.prismaNode('Run', {
     }),
     resources: t.expose('resources', { type: 'JSON', description: 'What it asked for.' }),
     startCommand: t.exposeString('startCommand', { description: 'The exact argv, quoted for a shell.' }),
+    launcher: t.relation('launcher', {
+      nullable: true,
+      description: 'The launcher whose command it is; null for a command of the project itself.',
+    }),
     exitCode: t.exposeInt('exitCode', {
       nullable: true,
       description: 'The exit code of its command; null while it runs, or when a signal ended it.',

@@ -37,6 +37,8 @@ export interface RunDependencies {
   runsDir: string
   /** How long a cancelled run may take to end by itself unless the request says so, in seconds. */
   cancelGraceSeconds: number
+  /** Whether projects may have commands of their own, instead of a launcher. */
+  freeCommands: boolean
   now?: () => Date
 }
 
@@ -83,7 +85,7 @@ export function createRunService(deps: RunDependencies) {
       const request = parseInput(StartRunInput, input)
       const missing = new NotFoundError('project', request.project)
       return once(user, { start: request }, { ...request, missing }, query, async (requestHash) => {
-        const project = await requireProject(prisma, user, request.project, 'EDITOR')
+        const project = await requireLaunchable(user, request.project)
         const plan: RunPlan = {
           project,
           model: request.model ?? project.baseModel,
@@ -117,7 +119,7 @@ export function createRunService(deps: RunDependencies) {
             `Run ${resumed.name} is ${resumed.status}: it can be resumed when it is over.`,
           )
         }
-        const project = await requireProject(prisma, user, resumed.projectId, 'EDITOR')
+        const project = await requireLaunchable(user, resumed.projectId)
         const plan: RunPlan = {
           project,
           model: request.model ?? resumed.model,
@@ -195,6 +197,24 @@ export function createRunService(deps: RunDependencies) {
     },
   }
 
+  /**
+   * A project that somebody may start runs of, with its launcher.
+   *
+   * @throws NotFoundError, ForbiddenError, PreconditionFailedError when it has none where one is needed
+   */
+  async function requireLaunchable(user: UserPrincipal, ref: string): Promise<RunPlan['project']> {
+    const project = await requireProject(prisma, user, ref, 'EDITOR')
+    const { launcherId } = project
+    const launcher = launcherId && (await prisma.launcher.findUnique({ where: { id: launcherId } }))
+    if (!launcher && !deps.freeCommands) {
+      throw new PreconditionFailedError(
+        `Project ${project.name} has no launcher, and this server runs only commands of launchers: choose one.`,
+        ['launcher'],
+      )
+    }
+    return { ...project, launcher: launcher || null }
+  }
+
   /** Makes the folder and the row of a run, and tells the queue. */
   async function queue(
     user: UserPrincipal,
@@ -228,6 +248,7 @@ export function createRunService(deps: RunDependencies) {
             updatedAt: now(),
             project: { connect: { id: plan.project.id } },
             createdBy: { connect: { id: user.userId } },
+            ...(plan.project.launcher && { launcher: { connect: { id: plan.project.launcher.id } } }),
             ...(plan.resume && { resumedFrom: { connect: { id: plan.resume.checkpoint.id } } }),
             logStream: { create: {} },
             metricStream: { create: {} },
@@ -240,6 +261,7 @@ export function createRunService(deps: RunDependencies) {
           details: {
             projectId: plan.project.id,
             project: plan.project.name,
+            launcher: plan.project.launcher?.name ?? null,
             ...(plan.resume && { resumed: plan.resume.run.id }),
           },
         })

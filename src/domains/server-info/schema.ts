@@ -25,6 +25,10 @@ const ServerInfoType = builder.objectRef<ServerInfo>('ServerInfo').implement({
       description:
         'How long a cancelled run may take to end by itself unless the request says so, in seconds.',
     }),
+    freeCommands: t.exposeBoolean('freeCommands', {
+      description:
+        'Whether projects may have commands of their own; else each has to choose a launcher before it can run.',
+    }),
   }),
 })
 

@@ -12,6 +12,7 @@ export interface ServerInfo {
   maxDatasetFileBytes: number
   maxTrainConfigBytes: number
   cancelGraceSeconds: number
+  freeCommands: boolean
 }
 
 export type ServerInfoService = ReturnType<typeof createServerInfoService>
@@ -36,6 +37,7 @@ export function createServerInfoService({
       maxDatasetFileBytes: config.maxDatasetFileBytes,
       maxTrainConfigBytes: config.maxTrainConfigBytes,
       cancelGraceSeconds: config.cancelGraceSeconds,
+      freeCommands: config.freeCommands,
     }),
   }
 }

@@ -20,6 +20,8 @@ import {
   sweepRunFolders,
 } from '../../../src/domains/runs/worker/scheduler.ts'
 import { type ExecutionReport, type Executor, LaunchError } from '../../../src/execution/executor.ts'
+import { newEncryptionKey } from '../../../src/secrets/encryption-key.ts'
+import { createSealer } from '../../../src/secrets/sealer.ts'
 import { createFilesystemStorage } from '../../../src/storage/filesystem.ts'
 import { createSignals, type Signals } from '../../../src/streams/signals.ts'
 import { until } from '../../support/until.ts'
@@ -60,7 +62,14 @@ const runsDir = () => join(folder, 'runs')
 const projects = () =>
   createProjectService({ database, signals, freeCommands: true, discardRuns: async () => {} })
 const runs = (executor: Executor) =>
-  createRunService({ database, signals, executor, runsDir: runsDir(), cancelGraceSeconds: 30 })
+  createRunService({
+    database,
+    signals,
+    executor,
+    runsDir: runsDir(),
+    cancelGraceSeconds: 30,
+    freeCommands: true,
+  })
 const start = (executor: Executor) => runs(executor).start(principal, { project: 'project' })
 
 /** A scheduler as a server has it; a test that starts a second one has a second server. */
@@ -70,6 +79,7 @@ async function work(executor: Executor): Promise<Scheduler> {
     signals,
     executor,
     runsDir: runsDir(),
+    sealer: createSealer([newEncryptionKey()]),
     storage: await createFilesystemStorage({ root: join(folder, 'storage') }),
     room: {
       isFull: async () => false,

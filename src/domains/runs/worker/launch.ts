@@ -2,9 +2,11 @@ import { basename, join } from 'node:path'
 import type { Database } from '../../../db/database.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
+import type { Sealer } from '../../../secrets/sealer.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import type { ApiTokenService } from '../../accounts/api-tokens.ts'
 import { storedStrings } from '../../input.ts'
+import { openEnvironment } from '../../launchers/environment.ts'
 import { artifactPath } from '../artifact-path.ts'
 import type { RunPaths } from '../paths.ts'
 import { datasetPath } from '../prepare.ts'
@@ -15,6 +17,8 @@ export interface LaunchDependencies {
   storage: Storage
   executor: Executor
   apiTokens: ApiTokenService
+  /** Opens the environments of launchers. */
+  sealer: Sealer
   /** The part of the server's environment that runs inherit. */
   environment: Record<string, string>
   /** Where commands start unless their project says otherwise. */
@@ -38,18 +42,19 @@ export async function launchRun(deps: LaunchDependencies, run: Run, paths: RunPa
   }
   const [program, ...args] = storedStrings(run.argv)
   if (program === undefined) throw new Error('The command is empty.')
-  const { project, resumedFrom } = await database.prisma.run.findUniqueOrThrow({
+  const { project, launcher, resumedFrom } = await database.prisma.run.findUniqueOrThrow({
     where: { id: run.id },
-    select: { project: { select: { workingDirectory: true } }, resumedFrom: true },
+    select: { project: { select: { workingDirectory: true } }, launcher: true, resumedFrom: true },
   })
   const token = await database.transaction((tx) => apiTokens.issueForRun(tx, run))
   await executor.launch({
     directory: paths.process,
     argv: [program, ...args],
-    cwd: project.workingDirectory ?? deps.workingDir,
+    cwd: (launcher ?? project).workingDirectory ?? deps.workingDir,
     marker: { name: RUN_MARKER, value: run.id },
     env: {
       ...deps.environment,
+      ...(launcher && openEnvironment(deps.sealer, launcher)),
       TRAINYARD_API_URL: deps.apiUrl(),
       TRAINYARD_TOKEN: token,
       TRAINYARD_CONFIG: paths.config,
