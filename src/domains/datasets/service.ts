@@ -1,32 +1,21 @@
-import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import { type Database, isUniqueViolation } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
-import type { Connection } from '../../db/statements.ts'
-import { ConflictError, NotFoundError, PreconditionFailedError } from '../../errors.ts'
-import type { Dataset, DatasetFile, Prisma } from '../../generated/prisma/client.ts'
+import { ConflictError } from '../../errors.ts'
+import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
-import { type AuditAction, recordEvent } from '../audit/record.ts'
-import { type JsonObject, parseInput } from '../input.ts'
+import { parseInput } from '../input.ts'
 import type { ProjectAccess } from '../projects/access.ts'
 import { byRef as projectByRef, requireProject } from '../projects/find.ts'
 import type { Visibility } from '../projects/roles.ts'
-import { visibleRuns } from '../runs/access.ts'
-import { ACTIVE_STATUSES } from '../runs/status.ts'
 import { byRef, requireOwnDataset, showsDataset, visibleDatasets } from './access.ts'
 import type { Blobs } from './blobs.ts'
-import { contentCheckFor } from './content/index.ts'
-import { type IncomingFile, readWhole, whole } from './incoming-file.ts'
-import {
-  CreateDatasetInput,
-  DeleteDatasetFileInput,
-  DeleteDatasetInput,
-  DeleteTrainConfigInput,
-  FilenameInput,
-  UpdateDatasetInput,
-} from './inputs.ts'
+import { record, refuseUsed } from './changes.ts'
+import { createDatasetFiles } from './files.ts'
+import { CreateDatasetInput, DeleteDatasetInput, UpdateDatasetInput } from './inputs.ts'
 import type { DatasetStatus } from './status.ts'
-import { parseTrainConfig } from './train-config.ts'
+import { createTrainConfigs } from './train-configs.ts'
 
 /** Which datasets a list shows; unset parts do not restrict. */
 export interface DatasetFilter {
@@ -41,7 +30,6 @@ export interface DatasetFilter {
 
 type DatasetQuery = { include?: Prisma.DatasetInclude; select?: Prisma.DatasetSelect }
 type DatasetListQuery = Pick<Prisma.DatasetFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
-type FileQuery = { include?: Prisma.DatasetFileInclude; select?: Prisma.DatasetFileSelect }
 
 /** What the dataset service needs. */
 export interface DatasetDependencies {
@@ -66,6 +54,9 @@ export function createDatasetService(deps: DatasetDependencies) {
   })
 
   return {
+    ...createDatasetFiles(deps),
+    ...createTrainConfigs(deps),
+
     /** A dataset by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: DatasetQuery = {}): Promise<Dataset | null> {
       requireUser(principal, 'READ')
@@ -77,12 +68,6 @@ export function createDatasetService(deps: DatasetDependencies) {
       requireUser(principal, 'READ')
       const dataset = await prisma.dataset.findUnique({ ...query, where: { name } })
       return dataset && (await showsDataset(access, principal, dataset)) ? dataset : null
-    },
-
-    /** A file by id; null when there is none. */
-    async findFile(principal: Principal, id: string, query: FileQuery = {}): Promise<DatasetFile | null> {
-      requireUser(principal, 'READ')
-      return prisma.datasetFile.findFirst({ ...query, where: { id, dataset: visibleDatasets(principal) } })
     },
 
     /** Datasets that match, newest first. */
@@ -182,171 +167,7 @@ export function createDatasetService(deps: DatasetDependencies) {
       await blobs.discard(keys)
       return deleted
     },
-
-    /**
-     * Stores a file, checked and hashed on its way in; it belongs to the dataset only once it is whole.
-     *
-     * @throws NotFoundError, ForbiddenError, ValidationError for a file that is too large, cut off or not what its name says,
-     *   ConflictError when the dataset has a file of that name, UnavailableError when the disk is full
-     */
-    async uploadFile(
-      principal: Principal,
-      input: { dataset: string; file: IncomingFile },
-      query: FileQuery = {},
-    ): Promise<DatasetFile> {
-      requireUser(principal, 'RUN')
-      const filename = parseInput(FilenameInput, { file: input.file.filename }).file
-      const dataset = await requireOwnDataset(prisma, principal, input.dataset)
-      await refuseTakenFilename(prisma, dataset, filename)
-      const id = newId('DatasetFile')
-      const storageKey = `datasets/${dataset.id}/${id}`
-      const limits = { maxBytes: deps.maxFileBytes, check: contentCheckFor(filename) }
-      return blobs.store(storageKey, whole(input.file), limits, async (tx, stored) => {
-        // It may have been deleted during the upload, the right taken away, the name used.
-        await requireOwnDataset(tx, principal, dataset.id)
-        await refuseTakenFilename(tx, dataset, filename)
-        await tx.datasetFile.create({
-          data: {
-            id,
-            filename,
-            storageKey,
-            sha256: stored.sha256,
-            sizeBytes: stored.sizeBytes,
-            uploadedAt: now(),
-            datasetId: dataset.id,
-          },
-        })
-        await refreshStatus(tx, dataset.id)
-        await record(tx, principal, 'DATASET_FILE_UPLOADED', dataset, { filename, sha256: stored.sha256 })
-        return tx.datasetFile.findUniqueOrThrow({ ...query, where: { id } })
-      })
-    },
-
-    /** Removes a file from its dataset. @throws NotFoundError, ForbiddenError, ConflictError while an active run uses the dataset */
-    async deleteFile(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
-      requireUser(principal, 'RUN')
-      const { fileId } = parseInput(DeleteDatasetFileInput, input)
-      const { dataset, storageKey } = await database.transaction(async (tx) => {
-        const file = await tx.datasetFile.findFirst({
-          where: { id: fileId, dataset: visibleDatasets(principal) },
-        })
-        if (!file) throw new NotFoundError('dataset file', fileId)
-        const changed = await requireOwnDataset(tx, principal, file.datasetId)
-        await refuseUsed(tx, principal, changed)
-        await tx.datasetFile.delete({ where: { id: file.id } })
-        await blobs.release(tx, [file.storageKey])
-        await refreshStatus(tx, file.datasetId)
-        await record(tx, principal, 'DATASET_FILE_DELETED', changed, { filename: file.filename })
-        const dataset = await tx.dataset.findUniqueOrThrow({ ...query, where: { id: file.datasetId } })
-        return { dataset, storageKey: file.storageKey }
-      })
-      await blobs.discard([storageKey])
-      return dataset
-    },
-
-    /** Stores the configuration that a dataset is trained with, replacing the one before. @throws NotFoundError, ForbiddenError, ValidationError */
-    async uploadTrainConfig(
-      principal: Principal,
-      input: { dataset: string; file: IncomingFile },
-      query: DatasetQuery = {},
-    ): Promise<Dataset> {
-      requireUser(principal, 'RUN')
-      const filename = parseInput(FilenameInput, { file: input.file.filename }).file
-      const dataset = await requireOwnDataset(prisma, principal, input.dataset)
-      const bytes = await readWhole(input.file, deps.maxTrainConfigBytes)
-      const { content } = parseTrainConfig(filename, bytes, { maxBytes: deps.maxTrainConfigBytes })
-      const config = {
-        filename,
-        content,
-        sizeBytes: bytes.length,
-        text: bytes.toString('utf8'),
-        uploadedAt: now(),
-      }
-      return database.transaction(async (tx) => {
-        // It may have been deleted during the upload, or the right taken away.
-        await requireOwnDataset(tx, principal, dataset.id)
-        await tx.trainConfig.upsert({
-          where: { datasetId: dataset.id },
-          create: { ...config, datasetId: dataset.id },
-          update: config,
-        })
-        await refreshStatus(tx, dataset.id)
-        await record(tx, principal, 'TRAIN_CONFIG_UPLOADED', dataset, { filename })
-        return tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
-      })
-    },
-
-    /** Removes the configuration of a dataset. @throws NotFoundError, ForbiddenError, PreconditionFailedError when it has none */
-    async deleteTrainConfig(
-      principal: Principal,
-      input: unknown,
-      query: DatasetQuery = {},
-    ): Promise<Dataset> {
-      requireUser(principal, 'RUN')
-      const { dataset: ref } = parseInput(DeleteTrainConfigInput, input)
-      return database.transaction(async (tx) => {
-        const dataset = await requireOwnDataset(tx, principal, ref)
-        const config = await tx.trainConfig.findUnique({ where: { datasetId: dataset.id } })
-        if (!config) {
-          throw new PreconditionFailedError(`Dataset ${dataset.name} has no train config.`, ['train config'])
-        }
-        await tx.trainConfig.delete({ where: { datasetId: dataset.id } })
-        await refreshStatus(tx, dataset.id)
-        await record(tx, principal, 'TRAIN_CONFIG_DELETED', dataset, { filename: config.filename })
-        return tx.dataset.findUniqueOrThrow({ ...query, where: { id: dataset.id } })
-      })
-    },
   }
-
-  async function refreshStatus(tx: Transaction, id: string): Promise<void> {
-    const dataset = await tx.dataset.findUniqueOrThrow({
-      where: { id },
-      include: { trainConfig: { select: { datasetId: true } }, _count: { select: { files: true } } },
-    })
-    const hadConfig = dataset.status === 'TRAIN_CONFIG_UPLOADED' || dataset.status === 'TRAIN_CONFIG_DELETED'
-    const status: DatasetStatus = dataset.trainConfig
-      ? 'TRAIN_CONFIG_UPLOADED'
-      : hadConfig
-        ? 'TRAIN_CONFIG_DELETED'
-        : dataset._count.files > 0
-          ? 'READY'
-          : 'CREATED'
-    await tx.dataset.update({ where: { id }, data: { status, updatedAt: now() } })
-  }
-}
-
-async function refuseTakenFilename(on: Connection, dataset: Dataset, filename: string): Promise<void> {
-  if ((await on.datasetFile.count({ where: { datasetId: dataset.id, filename } })) === 0) return
-  throw new ConflictError(
-    `Dataset ${dataset.name} already has a file ${filename}: delete it first, or upload under another name.`,
-  )
-}
-
-/** @throws ConflictError while an active run uses the dataset, by the names of those runs that may be seen */
-async function refuseUsed(tx: Transaction, principal: Principal, dataset: Dataset): Promise<void> {
-  const isUser = { datasetName: dataset.name, status: { in: ACTIVE_STATUSES } }
-  const count = await tx.run.count({ where: isUser })
-  if (count === 0) return
-  const users = await tx.run.findMany({
-    where: { AND: [isUser, visibleRuns(principal)] },
-    select: { name: true },
-    take: 5,
-  })
-  const which = users.length > 0 ? users.map((run) => run.name).join(', ') : 'of others'
-  throw new ConflictError(
-    `Dataset ${dataset.name} is used by active runs (${which}): wait for them or cancel them first.`,
-  )
-}
-
-/** Writes down what was done with a dataset. */
-async function record(
-  tx: Transaction,
-  principal: Principal,
-  action: AuditAction,
-  { id, name }: Dataset,
-  details: JsonObject,
-): Promise<void> {
-  await recordEvent(tx, principal, { action, target: { kind: 'Dataset', id, name }, details })
 }
 
 function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhereInput {

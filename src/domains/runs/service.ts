@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { z } from 'zod'
-import { type Database, isUniqueViolation, type Transaction } from '../../db/database.ts'
+import type { Database, Transaction } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError, PreconditionFailedError, ValidationError } from '../../errors.ts'
 import type { Executor } from '../../execution/executor.ts'
@@ -20,6 +19,7 @@ import { removeFolders } from './deleted-runs.ts'
 import { matchingRuns, type RunFilter } from './filter.ts'
 import { CancelRunInput, type NewRunInput, ResumeRunInput, StartRunInput } from './inputs.ts'
 import { runTopics, transition } from './lifecycle.ts'
+import { once } from './once.ts'
 import { runPaths } from './paths.ts'
 import { inheritedHyperparameters, prepareRun, type RunPlan } from './prepare.ts'
 import { announceRun } from './reporting.ts'
@@ -84,7 +84,7 @@ export function createRunService(deps: RunDependencies) {
       const user = requireUser(principal, 'RUN')
       const request = parseInput(StartRunInput, input)
       const missing = new NotFoundError('project', request.project)
-      return once(user, { start: request }, { ...request, missing }, query, async (requestHash) => {
+      return once(prisma, user, { start: request }, { ...request, missing }, query, async (requestHash) => {
         const project = await requireLaunchable(user, request.project)
         const plan: RunPlan = {
           project,
@@ -112,7 +112,7 @@ export function createRunService(deps: RunDependencies) {
       const user = requireUser(principal, 'RUN')
       const request = parseInput(ResumeRunInput, input)
       const missing = new NotFoundError('run', request.runId)
-      return once(user, { resume: request }, { ...request, missing }, query, async (requestHash) => {
+      return once(prisma, user, { resume: request }, { ...request, missing }, query, async (requestHash) => {
         const resumed = await requireRun(prisma, user, request.runId, 'EDITOR')
         if (!isFinal(resumed.status)) {
           throw new ConflictError(
@@ -273,48 +273,6 @@ export function createRunService(deps: RunDependencies) {
     } catch (error) {
       await rm(prepared.paths.root, { recursive: true, force: true })
       throw error
-    }
-  }
-
-  /**
-   * Does `work` once for an idempotency key: a repetition gets the run that the first made, as long as who asks
-   * may see it.
-   *
-   * @throws NotFoundError, ConflictError when the key was used with other input, or the run's name is taken
-   */
-  async function once(
-    user: UserPrincipal,
-    request: object,
-    { idempotencyKey: key, missing }: { idempotencyKey?: string | null | undefined; missing: NotFoundError },
-    query: RunQuery,
-    work: (requestHash: string) => Promise<Run>,
-  ): Promise<Run> {
-    const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex')
-    const earlier = async () => {
-      if (!key) return null
-      const run = await prisma.run.findUnique({
-        where: { createdById_idempotencyKey: { createdById: user.userId, idempotencyKey: key } },
-        select: { id: true, requestHash: true },
-      })
-      if (run && run.requestHash !== requestHash) {
-        throw new ConflictError(`The idempotency key ${JSON.stringify(key)} was used with other input.`)
-      }
-      return run
-    }
-    const load = async (id: string) => {
-      const run = await prisma.run.findFirst({ ...query, where: { AND: [{ id }, visibleRuns(user)] } })
-      if (!run) throw missing
-      return run
-    }
-    const known = await earlier()
-    if (known) return load(known.id)
-    try {
-      return load((await work(requestHash)).id)
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error
-      const winner = await earlier()
-      if (winner) return load(winner.id)
-      throw new ConflictError('There is already a run of this name in the project.')
     }
   }
 
