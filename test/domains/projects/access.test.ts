@@ -380,3 +380,30 @@ test('a name that is taken by what may not be seen is taken in the same words', 
 
   expect(await create(stranger.api)).toEqual(await create(owner.api))
 })
+
+test('what a member may do with the rows of a list takes one statement, however many they are', async () => {
+  const reader = await givenPerson(app)
+  const rolesAsked = async () => {
+    const statements: string[] = []
+    const stop = app.onStatement((sql) => statements.push(sql))
+    const { projects } = await reader.api.send(AccessProjectsDocument, {
+      filter: { member: reader.username },
+    })
+    stop()
+    const ofRoles = statements.filter((sql) => /^SELECT .* FROM `main`.`ProjectMember`/.test(sql))
+    return { rows: projects.edges.length, statements: ofRoles.length }
+  }
+  const join = async (count: number) => {
+    for (let joined = 0; joined < count; joined++) {
+      await setMember(owner, (await givenRun()).project.ref, reader, 'EDITOR')
+    }
+  }
+
+  await join(1)
+  const few = await rolesAsked()
+  await join(4)
+
+  expect(few).toMatchObject({ rows: 1 })
+  expect(few.statements).toBeGreaterThan(0)
+  expect(await rolesAsked()).toEqual({ rows: 5, statements: few.statements })
+})
