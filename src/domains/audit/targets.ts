@@ -14,6 +14,9 @@ export function createTargetLoader({ prisma }: Database): (id: string) => Promis
   /** Of the kinds that are nodes; what else events are about cannot be shown by itself. */
   const loaders: Partial<Record<IdKind, (ids: string[]) => Promise<{ id: string }[]>>> = {
     User: (ids) => prisma.user.findMany(byIds(ids)),
+    UserSession: (ids) => prisma.userSession.findMany(byIds(ids)),
+    Invitation: (ids) => prisma.invitation.findMany(byIds(ids)),
+    ApiToken: (ids) => prisma.apiToken.findMany({ where: { id: { in: ids }, runId: null } }),
     Project: (ids) => prisma.project.findMany(byIds(ids)),
     Dataset: (ids) => prisma.dataset.findMany(byIds(ids)),
     DatasetFile: (ids) => prisma.datasetFile.findMany(byIds(ids)),
