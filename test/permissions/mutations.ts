@@ -1,0 +1,238 @@
+import { type ApiClient, createClient } from '../support/client.ts'
+import { type AskFor, type Asking, createSamples } from './asking.ts'
+import { ask } from './send.ts'
+import type { Role, Subject } from './table.ts'
+import type { World } from './world.ts'
+
+const PASSWORD = 'a password of theirs'
+const sample = createSamples()
+
+/** How the mutations are asked. Whatever they may end is made for them. */
+export const MUTATIONS: Record<string, AskFor> = {
+  'Mutation.createProject': (world) => input({ name: world.newName() }),
+  'Mutation.updateProject': (world, subject) => {
+    const { Project } = world.things(subject)
+    return input({ ref: Project, description: world.newName() }, Project)
+  },
+  'Mutation.updateProject (visibility)': async (world, subject) => {
+    const { sample: project, spend } = await sample(`show ${subject}`, () => world.newProject(subject))
+    const visibility = subject === 'team' ? 'PRIVATE' : 'TEAM'
+    return { ...input({ ref: project.id, visibility }, project.id), spend }
+  },
+  'Mutation.updateProject (owner)': async (world, subject) => {
+    const { sample: project, spend } = await sample(`hand over ${subject}`, () => world.newProject(subject))
+    const owner = world.personOf('stranger').username
+    return { ...input({ ref: project.id, owner }, project.id), spend }
+  },
+  'Mutation.deleteProject': async (world, subject) => {
+    const { sample: project, spend } = await sample(`delete ${subject}`, () => world.newProject(subject))
+    return { ...input({ ref: project.id }, project.id), spend }
+  },
+  'Mutation.setProjectMember': (world, subject) => {
+    const { Project } = world.things(subject)
+    // For those who are members already nothing changes, and nobody becomes one that the table has as a stranger.
+    const user = subject === 'shared' ? 'the-viewer' : 'the-invited'
+    return input({ project: Project, user, role: 'VIEWER' }, Project)
+  },
+  'Mutation.removeProjectMember': async (world, subject) => {
+    const maker = world.makerOf(subject)
+    const { sample: project, spend } = await sample(`member of ${subject}`, async () => {
+      const made = await world.newProject(subject)
+      await ask(maker, 'setProjectMember', { project: made.id, user: 'the-invited', role: 'VIEWER' })
+      return made
+    })
+    return { ...input({ project: project.id, user: 'the-invited' }, project.id), spend }
+  },
+
+  'Mutation.createDataset': (world) => input({ name: world.newName() }),
+  'Mutation.createDataset (in a project)': (world, subject) => {
+    const { Project } = world.things(subject)
+    return input({ name: world.newName(), project: Project }, Project)
+  },
+  'Mutation.updateDataset': (world, subject) => {
+    const { Dataset } = world.things(subject)
+    return input({ ref: Dataset, source: world.newName() }, Dataset)
+  },
+  'Mutation.deleteDataset': async (world, subject) => {
+    const { sample: dataset, spend } = await sample(`dataset ${subject}`, () => newDataset(world, subject))
+    return { ...input({ ref: dataset }, dataset), spend }
+  },
+  'Mutation.uploadDatasetFile': async (world, subject) => {
+    const { sample: dataset } = await sample(`files ${subject}`, () => newDataset(world, subject))
+    return upload(dataset, new File(['text'], `${world.newName()}.txt`))
+  },
+  'Mutation.deleteDatasetFile': async (world, subject) => {
+    const { sample: fileId, spend } = await sample(`file ${subject}`, () => newFile(world, subject))
+    return { ...input({ fileId }, fileId), spend }
+  },
+  'Mutation.uploadTrainConfig': async (world, subject) => {
+    const { sample: dataset } = await sample(`configs ${subject}`, () => newDataset(world, subject))
+    return upload(dataset, new File(['a: 1'], 'train.yaml'))
+  },
+  'Mutation.deleteTrainConfig': async (world, subject) => {
+    const { sample: dataset } = await sample(`bare ${subject}`, () => newDataset(world, subject))
+    return { ...input({ dataset }, dataset), passes: ['PRECONDITION_FAILED'] } // it has none
+  },
+
+  'Mutation.startRun': (world, subject) => {
+    const { Project } = world.things(subject)
+    return input({ project: Project }, Project)
+  },
+  'Mutation.cancelRun': async (world, subject) => {
+    const { Project } = world.things(subject)
+    const { sample: runId, spend } = await sample(`run ${subject}`, () =>
+      ask(world.makerOf(subject), 'startRun', { project: Project }),
+    )
+    return { ...input({ runId, graceSeconds: 0 }, runId), spend }
+  },
+  'Mutation.resumeRun': (world, subject) => {
+    const { overRun } = world.things(subject)
+    return input({ runId: overRun }, overRun)
+  },
+  'Mutation.logMetrics': (world, subject) => {
+    const { Run } = world.things(subject)
+    return input({ runId: Run, series: [{ key: 'reported', steps: [1], values: [1] }] }, Run)
+  },
+  'Mutation.appendRunLogs': (world, subject) => {
+    const { Run } = world.things(subject)
+    return input({ runId: Run, lines: [{ message: 'reported' }] }, Run)
+  },
+  'Mutation.registerArtifact': (world, subject) => {
+    const { Run } = world.things(subject)
+    return input({ runId: Run, uri: `s3://bucket/${world.newName()}` }, Run)
+  },
+  'Mutation.tagArtifact': (world, subject) => {
+    const { Artifact } = world.things(subject)
+    return input({ artifactId: Artifact, value: 'ARCHIVED' }, Artifact)
+  },
+  'Mutation.untagArtifact': async (world, subject) => {
+    const { Artifact } = world.things(subject)
+    const tag = { artifactId: Artifact, value: 'RELEASE' }
+    const { spend } = await sample(`tag ${subject}`, () => ask(world.makerOf(subject), 'tagArtifact', tag))
+    return { ...input(tag, Artifact), spend }
+  },
+
+  'Mutation.login': () => input({ username: 'the-other', password: PASSWORD }),
+  // Without a cookie there is no session to go on with, whoever asks.
+  'Mutation.refreshSession': () => ({ args: {}, passes: ['UNAUTHENTICATED'] }),
+  'Mutation.register': (world) => input({ username: world.newName(), password: PASSWORD }),
+  // This server sends no mail, and says so to everybody.
+  'Mutation.requestPasswordReset': () => ({ ...input({ username: 'the-other' }), passes: ['UNAVAILABLE'] }),
+  'Mutation.resetPassword': async (world) => {
+    const { createPasswordReset } = await world
+      .as('admin')
+      .send<{ createPasswordReset: { token: string } }, object>(
+        'mutation { createPasswordReset(input: { user: "the-invited" }) { ... on PasswordReset { token } } }',
+      )
+    return input({ token: createPasswordReset.token, newPassword: world.newName().padEnd(20, '!') })
+  },
+  'Mutation.logout': async (world, _subject, role) => ({ args: {}, as: await anotherClient(world, role) }),
+  // A password that is wrong is refused after everything else.
+  'Mutation.changePassword': () => ({
+    ...input({ currentPassword: 'not the password', newPassword: 'another password' }),
+    passes: ['VALIDATION_FAILED'],
+  }),
+  'Mutation.updateAccount': () => ({
+    ...input({ currentPassword: 'not the password', email: 'somebody@example.org' }),
+    passes: ['VALIDATION_FAILED'],
+  }),
+  'Mutation.logoutEverywhere': () => input({ exceptCurrent: true }),
+  'Mutation.updatePreferences': () => input({ theme: 'DARK' }),
+  'Mutation.createApiToken': (world) => input({ name: world.newName() }),
+  'Mutation.revokeApiToken': async (world, subject, role) => {
+    if (role === 'expired' && subject === 'own')
+      return input({ tokenId: world.belongings(subject, role).ApiToken })
+    const { api, username } = accountOf(world, subject, role)
+    const { sample: tokenId, spend } = await sample(`token of ${username}`, () =>
+      ask(api, 'createApiToken', { name: world.newName() }),
+    )
+    return { ...input({ tokenId }, tokenId), spend }
+  },
+  'Mutation.revokeSession': async (world, subject, role) => {
+    if (role === 'expired' && subject === 'own')
+      return input({ sessionId: world.belongings(subject, role).UserSession })
+    const person = accountOf(world, subject, role)
+    const { sample: sessionId, spend } = await sample(`session of ${person.username}`, () =>
+      newSession(world, person.username),
+    )
+    return { ...input({ sessionId }, sessionId), spend }
+  },
+
+  'Mutation.createInvitation': () => input({}),
+  'Mutation.revokeInvitation': async (world) => {
+    const { sample: invitationId, spend } = await sample('invitation', () =>
+      ask(world.as('admin'), 'createInvitation', {}),
+    )
+    return { ...input({ invitationId }), spend }
+  },
+  'Mutation.createUser': (world) => input({ username: world.newName() }),
+  'Mutation.updateUser': async (world) => input({ user: await someUser(world), username: world.newName() }),
+  'Mutation.deactivateUser': async (world) => input({ user: await newUser(world) }),
+  'Mutation.reactivateUser': async (world) => {
+    const user = await newUser(world)
+    await ask(world.as('admin'), 'deactivateUser', { user })
+    return input({ user })
+  },
+  'Mutation.deleteUser': async (world) => input({ user: await newUser(world) }),
+  'Mutation.createPasswordReset': async (world) => input({ user: await someUser(world) }),
+  'Mutation.exportAudit': () => input({ format: 'CSV' }),
+}
+
+function input(fields: object, about?: string): Asking {
+  return { args: { input: fields }, ...(about !== undefined && { about }) }
+}
+
+function upload(dataset: string, file: File): Asking {
+  return { ...input({ dataset, file: null }, dataset), files: { 'variables.input.file': file } }
+}
+
+/** A dataset that is as a subject is. @returns its id */
+function newDataset(world: World, subject: Subject): Promise<string> {
+  const place = subject === 'team' ? { visibility: 'TEAM' } : { project: world.things(subject).Project }
+  return ask(world.makerOf(subject), 'createDataset', { name: world.newName(), ...place })
+}
+
+/** A file of such a dataset. @returns its id */
+async function newFile(world: World, subject: Subject): Promise<string> {
+  const maker = world.makerOf(subject)
+  const dataset = await newDataset(world, subject)
+  const { data } = await maker.upload<{ uploadDatasetFile: { id: string } }, object>(
+    'mutation ($input: UploadDatasetFileInput!) { uploadDatasetFile(input: $input) { ... on DatasetFile { id } } }',
+    { input: { dataset, file: null } },
+    { 'variables.input.file': new File(['text'], 'a.txt') },
+  )
+  return data?.uploadDatasetFile.id ?? ''
+}
+
+/** The account that a subject is, for a role. */
+function accountOf(world: World, subject: Subject, role: Role): { api: ApiClient; username: string } {
+  return subject === 'own' ? world.personOf(role) : world.other
+}
+
+/** A client that signed in by itself, for a person who is signed in; for others the one they have. */
+async function anotherClient(world: World, role: Role): Promise<ApiClient> {
+  const { username, password, api } = world.personOf(role)
+  if (api !== world.as(role)) return world.as(role)
+  const client = createClient(world.app.url)
+  await client.signIn(username, password)
+  return client
+}
+
+/** Signs somebody in once more. @returns the id of that session */
+async function newSession(world: World, username: string): Promise<string> {
+  const client = createClient(world.app.url)
+  await client.signIn(username, PASSWORD)
+  const { viewer } = await client.send<
+    { viewer: { sessions: { edges: { node: { id: string; isCurrent: boolean } }[] } } },
+    object
+  >('{ viewer { sessions { edges { node { id isCurrent } } } } }')
+  return viewer.sessions.edges.find(({ node }) => node.isCurrent)?.node.id ?? ''
+}
+
+function newUser(world: World): Promise<string> {
+  return ask(world.as('admin'), 'createUser', { username: world.newName() })
+}
+
+async function someUser(world: World): Promise<string> {
+  return (await sample('user', () => newUser(world))).sample
+}

@@ -1,0 +1,46 @@
+import type { AskFor } from './asking.ts'
+
+/** How the root fields of Query and Subscription are asked. */
+export const QUERIES: Record<string, AskFor> = {
+  'Query.viewer': () => ({ args: {} }),
+  'Query.user': (world, subject, role) => ({ args: { ref: world.belongings(subject, role).username } }),
+  'Query.users': (world) => ({ args: { first: 100 }, among: world.personOf('owner').id }),
+  'Query.invitations': (world) => ({ args: { first: 100 }, among: world.Invitation }),
+  'Query.serverStatistics': () => ({ args: {} }),
+  'Query.auditEvents': (world) => ({
+    args: { filter: { target: world.things('foreign').Project }, first: 100 },
+    among: world.AuditEvent,
+  }),
+  'Query.serverInfo': () => ({ args: {} }),
+  'Query.node': (world, subject) => about('id', world.things(subject).Project),
+
+  'Query.project': (world, subject) => about('ref', world.things(subject).Project),
+  'Query.projects': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Project }),
+  'Query.projects (search)': (world, subject) => ({
+    args: { filter: { search: world.things(subject).projectName }, first: 100 },
+    among: world.things(subject).Project,
+  }),
+  'Query.run': (world, subject) => about('id', world.things(subject).Run),
+  'Query.runs': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Run }),
+  'Query.runs (of a project)': (world, subject) => ({
+    args: { filter: { project: world.things(subject).Project }, first: 100 },
+    among: world.things(subject).Run,
+  }),
+  'Query.artifact': (world, subject) => about('id', world.things(subject).Artifact),
+  'Query.dataset': (world, subject) => about('ref', world.things(subject).Dataset),
+  'Query.dataset (in no project)': (world, subject, role) =>
+    about('ref', world.belongings(subject, role).dataset),
+  'Query.datasets': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Dataset }),
+
+  'Subscription.runUpdated': (world, subject) => about('runId', world.things(subject).Run),
+  'Subscription.runUpdated (of a project)': (world, subject) =>
+    about('project', world.things(subject).Project),
+  'Subscription.runUpdated (of all)': (world, subject) => ({ args: {}, among: world.things(subject).Run }),
+  'Subscription.runLogs': (world, subject) => about('runId', world.things(subject).Run),
+  'Subscription.runMetrics': (world, subject) => about('runId', world.things(subject).Run),
+}
+
+/** Asks for one thing by its id. */
+function about(argument: string, id: string) {
+  return { args: { [argument]: id }, about: id }
+}
