@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { recordEvent } from '../domains/audit/record.ts'
 import { createKeyStore } from '../secrets/key-store.ts'
 import { rotateKeys } from '../secrets/secrets.ts'
 import type { Command } from './command.ts'
@@ -19,7 +20,17 @@ export const rotateKeysCommand: Command = {
   async run({ config, options }) {
     const signing = options.signing === true
     const { keyId, count } = await withStoppedServer(config.dataDir, (database) =>
-      rotateKeys({ database, store: createKeyStore(config), signing }),
+      rotateKeys({
+        database,
+        store: createKeyStore(config),
+        signing,
+        alongside: (tx, newKeyId) =>
+          recordEvent(
+            tx,
+            { kind: 'operator' },
+            { action: 'KEYS_ROTATED', details: { keyId: newKeyId, signing } },
+          ),
+      }),
     )
     return [
       `${count} secrets are sealed with the new key ${keyId}.`,

@@ -1,4 +1,4 @@
-import type { Database } from '../db/database.ts'
+import type { Database, Transaction } from '../db/database.ts'
 import type { EncryptionKey } from './encryption-key.ts'
 import { SecretsError } from './errors.ts'
 import type { KeyStore } from './key-store.ts'
@@ -42,6 +42,7 @@ export async function openSecrets({
  * must be this process's alone.
  *
  * @param options.signing also makes new signing keys: ends all sessions and voids all links that were signed
+ * @param options.alongside what else is written in the same transaction, given the id of the new key
  * @param options.reached hears of every step; for tests that end the process there
  * @returns the id of the new key and the number of values that are sealed with it
  * @throws SecretsError
@@ -51,9 +52,11 @@ export async function rotateKeys({
   store,
   now = () => new Date(),
   signing,
+  alongside = async () => undefined,
   reached = () => undefined,
 }: SecretsDependencies & {
   signing: boolean
+  alongside?: (tx: Transaction, keyId: string) => Promise<void>
   reached?: (step: RotationStep) => void
 }): Promise<{ keyId: string; count: number }> {
   const current = await settleKey({ database, store })
@@ -63,6 +66,7 @@ export async function rotateKeys({
   const count = await database.overwrite(async (tx) => {
     if (signing) await replaceSigningKeys(tx, sealer, now())
     const resealed = await resealAll(tx, sealer)
+    await alongside(tx, next.id)
     reached('re-sealed')
     return resealed
   })

@@ -45,6 +45,18 @@ describe('once the server is stopped', () => {
     expect(await whoAmI()).toMatchObject(ADMIN)
   })
 
+  test('it is in the audit trail', async () => {
+    await rotate()
+    await server.start()
+    const { auditEvents } = await server.api.send<{ auditEvents: object }, object>(
+      '{ auditEvents(filter: { action: [KEYS_ROTATED] }) { edges { node { actorKind details } } } }',
+    )
+
+    expect(auditEvents).toMatchObject({
+      edges: [{ node: { actorKind: 'OPERATOR', details: { signing: false } } }],
+    })
+  })
+
   test('with --signing everybody is signed out, which it says, and may sign in again', async () => {
     const { exitCode, output } = await rotate('--signing')
 

@@ -9,7 +9,7 @@ import { parseInput } from '../input.ts'
 import type { ProjectAccess } from '../projects/access.ts'
 import { byRef as projectByRef, requireProject } from '../projects/find.ts'
 import type { Visibility } from '../projects/roles.ts'
-import { byRef, requireOwnDataset, showsDataset, visibleDatasets } from './access.ts'
+import { byRef, requireOwnDataset, requireSharing, showsDataset, visibleDatasets } from './access.ts'
 import type { Blobs } from './blobs.ts'
 import { record, refuseUsed } from './changes.ts'
 import { createDatasetFiles } from './files.ts'
@@ -120,7 +120,8 @@ export function createDatasetService(deps: DatasetDependencies) {
     },
 
     /**
-     * Changes the fields that are given and leaves the others: who made it may, or the editors of its project.
+     * Changes the fields that are given and leaves the others: who made it may, or the editors of its project. Who
+     * sees it only the owners of the project may change, and who made it; out of a project it is private unless said.
      *
      * @throws NotFoundError, ForbiddenError, ValidationError
      */
@@ -129,6 +130,9 @@ export function createDatasetService(deps: DatasetDependencies) {
       const { ref, project: projectRef, ...fields } = parseInput(UpdateDatasetInput, input)
       return database.transaction(async (tx) => {
         const before = await requireOwnDataset(tx, principal, ref)
+        if (fields.visibility !== undefined || projectRef !== undefined) {
+          await requireSharing(tx, principal, before)
+        }
         const project =
           typeof projectRef === 'string'
             ? await requireProject(tx, principal, projectRef, 'EDITOR')
@@ -136,6 +140,8 @@ export function createDatasetService(deps: DatasetDependencies) {
         await tx.dataset.update({
           where: { id: before.id },
           data: {
+            // What was in a project is for nobody else unless that is said now.
+            ...(project === null && { visibility: 'PRIVATE' }),
             ...fields,
             ...(project !== undefined && { projectId: project?.id ?? null }),
             updatedAt: now(),

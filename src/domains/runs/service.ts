@@ -10,7 +10,7 @@ import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
-import { visibleDatasets } from '../datasets/access.ts'
+import { requireDataset, visibleDatasets } from '../datasets/access.ts'
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { requireProject } from '../projects/find.ts'
 import { requireRun, visibleRuns } from './access.ts'
@@ -231,6 +231,7 @@ export function createRunService(deps: RunDependencies) {
       const run = await database.transaction(async (tx) => {
         // It may have been deleted, or the right taken away, while the folder was made.
         await requireProject(tx, user, plan.project.id, 'EDITOR')
+        if (plan.datasetName !== null) await requireDataset(tx, user, plan.datasetName)
         const created = await tx.run.create({
           data: {
             id,

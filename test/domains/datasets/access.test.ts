@@ -160,6 +160,26 @@ describe('a dataset that is in a project', () => {
     expect(await update(editor, { ref: name, project })).toMatchObject(FORBIDDEN)
   })
 
+  test('is shown to others, or taken out, only by who made it and the owners of the project', async () => {
+    const project = await givenProject()
+    const name = await givenDataset({ project })
+
+    expect(await update(editor, { ref: name, visibility: 'TEAM' })).toMatchObject(FORBIDDEN)
+    expect(await update(editor, { ref: name, project: null })).toMatchObject(FORBIDDEN)
+    expect(await update(editor, { ref: name, taskType: 'sft' })).not.toHaveProperty('errors')
+    await update(maker, { ref: name, project: null })
+    expect(await find(maker, name)).toMatchObject({ project: null, visibility: 'PRIVATE' })
+  })
+
+  test('is not shown to more people than before when the project is deleted', async () => {
+    const project = await givenProject()
+    const name = await givenDataset({ project, visibility: 'TEAM' })
+
+    await maker.api.send(AccessDeleteProjectDocument, { input: { ref: project } })
+
+    expect(await find(stranger, name)).toBeNull()
+  })
+
   test('is left to who made it when the project is deleted', async () => {
     const project = await givenProject()
     const name = await givenDataset({ project })
