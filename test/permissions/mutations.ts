@@ -176,6 +176,15 @@ export const MUTATIONS: Record<string, AskFor> = {
   'Mutation.deleteUser': async (world) => input({ user: await newUser(world) }),
   'Mutation.createPasswordReset': async (world) => input({ user: await someUser(world) }),
   'Mutation.exportAudit': () => input({ format: 'CSV' }),
+
+  'Mutation.createLauncher': (world) => input({ name: world.newName(), command: ['true'] }),
+  'Mutation.updateLauncher': (world) => input({ ref: world.Launcher, description: world.newName() }),
+  'Mutation.deleteLauncher': async (world) => {
+    const { sample: ref, spend } = await sample('launcher', () =>
+      ask(world.as('admin'), 'createLauncher', { name: world.newName(), command: ['true'] }),
+    )
+    return { ...input({ ref }), spend }
+  },
 }
 
 function input(fields: object, about?: string): Asking {

@@ -93,7 +93,11 @@ export function nestedAsking(world: World, field: string, subject: Subject, role
 export function idOf(world: World, type: string, subject: Subject, role: Role): string {
   const ids: Record<string, string> = {
     ...(subject === 'own' || subject === 'other' ? world.belongings(subject, role) : world.things(subject)),
-    ...(subject === 'server' && { Invitation: world.Invitation, AuditEvent: world.AuditEvent }),
+    ...(subject === 'server' && {
+      Invitation: world.Invitation,
+      AuditEvent: world.AuditEvent,
+      Launcher: world.Launcher,
+    }),
   }
   const id = ids[type]
   if (id === undefined) throw new Error(`The world has no ${type} of ${subject}`)

@@ -13,6 +13,8 @@ export const QUERIES: Record<string, AskFor> = {
   }),
   'Query.serverInfo': () => ({ args: {} }),
   'Query.node': (world, subject) => about('id', world.things(subject).Project),
+  'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
+  'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
   'Query.project': (world, subject) => about('ref', world.things(subject).Project),
   'Query.projects': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Project }),

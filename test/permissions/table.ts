@@ -69,6 +69,7 @@ decide     shared   login     absent   no      no      ok      ok      absent   
 decide     team     login     no       no      no      no      ok      no       no        no      expired
 decide     foreign  login     absent   absent  absent  absent  ok      absent   no        no      expired
 
+choose     server   login     ok       ok      ok      ok      ok      ok       ok        no      expired
 make       server   login     ok       ok      ok      ok      ok      ok       no        no      expired
 
 account    own      login     ok       ok      ok      ok      ok      ok       ok        no      expired
@@ -120,6 +121,10 @@ Query.dataset                    see
 Query.dataset (in no project)    hold
 Query.datasets                   see
 
+Query.launcher                   choose
+Query.launchers                  choose
+
+node(Launcher)                   choose
 node(User)                       account
 node(UserSession)                private
 node(ApiToken)                   private
@@ -134,6 +139,7 @@ node(DatasetFile)                see
 Project.owner                    see
 Project.dataset                  see
 Project.dataset (foreign)        adminsSee
+Project.launcher                 see
 Project.members                  see
 Project.runs                     see
 Project.versions                 see
@@ -142,6 +148,9 @@ ProjectVersion.changedBy         see
 Run.project                      see
 Run.createdBy                    see
 Run.resumedFrom                  seeRun
+Run.launcher                     see
+Launcher.createdBy               choose
+Launcher.environment             adminsSee
 Run.artifacts                    seeRun
 Run.logs                         seeRun
 Run.metrics                      seeRun
@@ -235,6 +244,10 @@ Mutation.reactivateUser          administer
 Mutation.deleteUser              administer
 Mutation.createPasswordReset     administer
 Mutation.exportAudit             administer
+
+Mutation.createLauncher          administer
+Mutation.updateLauncher          administer
+Mutation.deleteLauncher          administer
 `
 
 /** Fields that lead to values which are a part of what they stand in, and are nothing by themselves. */

@@ -61,6 +61,7 @@ export interface World {
   /** What there is once. */
   Invitation: string
   AuditEvent: string
+  Launcher: string
   /** A project like that of a subject, made for a test that may end it. */
   newProject(subject: Subject, datasetName?: string): Promise<{ id: string; name: string }>
   newName(): string
@@ -89,11 +90,17 @@ export async function createWorld(): Promise<World> {
   }
   const makers = { shared: people.owner.api, team: people.other.api, foreign: people.other.api }
 
+  const Launcher = await ask(people.admin.api, 'createLauncher', {
+    name: 'the-launcher',
+    command: COMMAND,
+    environment: { KEY: 'for administrators' },
+  })
+
   async function newProject(subject: Subject, datasetName?: string): Promise<{ id: string; name: string }> {
     const maker = makers[realmOf(subject)]
     const name = newName()
     const visibility = subject === 'team' ? 'TEAM' : 'PRIVATE'
-    const id = await ask(maker, 'createProject', { name, visibility, datasetName, command: COMMAND })
+    const id = await ask(maker, 'createProject', { name, visibility, datasetName, launcher: Launcher })
     if (subject === 'shared') {
       const roles = { viewer: 'VIEWER', editor: 'EDITOR', expired: 'OWNER' } as const
       for (const [who, role] of Object.entries(roles)) {
@@ -217,6 +224,7 @@ export async function createWorld(): Promise<World> {
     belongings: (subject, role) => belongingsOfPerson(subject === 'own' ? persons[role] : people.other),
     Invitation: createInvitation.id,
     AuditEvent: auditEvents.edges[0]?.node.id ?? '',
+    Launcher,
     newProject,
     newName,
     async stop() {

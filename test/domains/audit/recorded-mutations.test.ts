@@ -168,6 +168,15 @@ const ACCOUNT_STEPS: [action: string, operation: string][] = [
     'resetPassword(input: { token: "TOKEN", newPassword: "ada’s next password" }) { ... on Session { token: accessToken } }',
   ],
   ['USER_DELETED', 'deleteUser(input: { user: "ada" }) { ... on User { id } }'],
+  [
+    'LAUNCHER_CREATED',
+    'createLauncher(input: { name: "echo", command: ["echo"], environment: { KEY: "a value to be kept" } }) { ... on Launcher { id } }',
+  ],
+  [
+    'LAUNCHER_UPDATED',
+    'updateLauncher(input: { ref: "echo", description: "says it" }) { ... on Launcher { id } }',
+  ],
+  ['LAUNCHER_DELETED', 'deleteLauncher(input: { ref: "echo" }) { ... on Launcher { id } }'],
   ['INVITATION_CREATED', 'createInvitation(input: {}) { ... on Invitation { id token } }'],
   [
     'USER_REGISTERED',
@@ -192,7 +201,7 @@ test('what is done to accounts is written down, in order', async () => {
     last = data.done ?? {}
     secrets.push(...(last.token ? [last.token] : []))
   }
-  secrets.push('first password', 'next password', 'own password')
+  secrets.push('first password', 'next password', 'own password', 'a value to be kept')
 
   const done = (await events()).slice(0, ACCOUNT_STEPS.length).reverse()
 

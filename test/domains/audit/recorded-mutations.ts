@@ -37,6 +37,10 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   setProjectMember: 'PROJECT_MEMBER_SET',
   removeProjectMember: 'PROJECT_MEMBER_REMOVED',
 
+  createLauncher: 'LAUNCHER_CREATED',
+  updateLauncher: 'LAUNCHER_UPDATED',
+  deleteLauncher: 'LAUNCHER_DELETED',
+
   createDataset: 'DATASET_CREATED',
   updateDataset: 'DATASET_UPDATED',
   deleteDataset: 'DATASET_DELETED',
