@@ -6,7 +6,7 @@ import type { World } from './world.ts'
 export interface Asking {
   /** The arguments of the root field. */
   args: object
-  /** The id that it is about: with another one, the answer to whom it does not exist must be the same. */
+  /** The id or name that it is about: with another one, the answer to whom it does not exist must be the same. */
   about?: string
   /** Of a list: the id that must be in it. */
   among?: string

@@ -14,6 +14,10 @@ export const MUTATIONS: Record<string, AskFor> = {
     const { Project } = world.things(subject)
     return input({ ref: Project, description: world.newName() }, Project)
   },
+  'Mutation.updateProject (by name)': (world, subject) => {
+    const { projectName } = world.things(subject)
+    return input({ ref: projectName, description: world.newName() }, projectName)
+  },
   'Mutation.updateProject (visibility)': async (world, subject) => {
     const { sample: project, spend } = await sample(`show ${subject}`, () => world.newProject(subject))
     const visibility = subject === 'team' ? 'PRIVATE' : 'TEAM'

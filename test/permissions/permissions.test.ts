@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { newId } from '../../src/ids.ts'
+import { kindOfId, newId } from '../../src/ids.ts'
 import type { Answer, ApiClient } from '../support/client.ts'
 import type { Asking } from './asking.ts'
 import { MUTATIONS } from './mutations.ts'
@@ -115,7 +115,8 @@ async function isAsIfNotThere(
 ): Promise<string | null> {
   const { about } = asking
   if (about === undefined) return null
-  const unknown = `${about.slice(0, about.indexOf('_'))}_${newId('Run').slice(4)}`
+  const kind = kindOfId(about)
+  const unknown = kind === null ? `${about}-not` : newId(kind)
   const args: object = JSON.parse(JSON.stringify(asking.args).replaceAll(about, unknown))
   const other = await client.upload<unknown, object>(text, args, asking.files ?? {})
   const said = ({ data, errors }: Answer<unknown>, id: string) =>

@@ -17,6 +17,7 @@ export const QUERIES: Record<string, AskFor> = {
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
   'Query.project': (world, subject) => about('ref', world.things(subject).Project),
+  'Query.project (by name)': (world, subject) => about('ref', world.things(subject).projectName),
   'Query.projects': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Project }),
   'Query.projects (search)': (world, subject) => ({
     args: { filter: { search: world.things(subject).projectName }, first: 100 },
@@ -32,6 +33,7 @@ export const QUERIES: Record<string, AskFor> = {
   'Query.dataset': (world, subject) => about('ref', world.things(subject).Dataset),
   'Query.dataset (in no project)': (world, subject, role) =>
     about('ref', world.belongings(subject, role).dataset),
+  'Query.dataset (by name)': (world, subject) => about('ref', world.things(subject).datasetName),
   'Query.datasets': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Dataset }),
 
   'Subscription.runUpdated': (world, subject) => about('runId', world.things(subject).Run),

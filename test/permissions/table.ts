@@ -111,6 +111,7 @@ Query.auditEvents                administer
 Query.serverInfo                 open
 Query.node                       see
 Query.project                    see
+Query.project (by name)          see
 Query.projects                   see
 Query.projects (search)          see
 Query.run                        seeRun
@@ -119,6 +120,7 @@ Query.runs (of a project)        see
 Query.artifact                   see
 Query.dataset                    see
 Query.dataset (in no project)    hold
+Query.dataset (by name)          see
 Query.datasets                   see
 
 Query.launcher                   choose
@@ -197,6 +199,7 @@ Subscription.runMetrics          see
 
 Mutation.createProject           make
 Mutation.updateProject           work
+Mutation.updateProject (by name) work
 Mutation.updateProject (visibility) decide
 Mutation.updateProject (owner)   decide
 Mutation.deleteProject           decide
