@@ -8,15 +8,19 @@ export interface Target {
   __typename: IdKind
 }
 
+/** What has an id and cannot be shown by itself, or is no target. */
+const OTHER_KINDS = ['ProjectMember', 'ProjectVersion', 'AuditEvent'] as const
+type TargetKind = Exclude<IdKind, (typeof OTHER_KINDS)[number]>
+
 /** Finds what events are about by its id: the events of a page take one statement for each kind of thing. */
 export function createTargetLoader({ prisma }: Database): (id: string) => Promise<Target | undefined> {
   const byIds = (ids: string[]) => ({ where: { id: { in: ids } } })
-  /** Of the kinds that are nodes; what else events are about cannot be shown by itself. */
-  const loaders: Partial<Record<IdKind, (ids: string[]) => Promise<{ id: string }[]>>> = {
+  const loaders: Record<TargetKind, (ids: string[]) => Promise<{ id: string }[]>> = {
     User: (ids) => prisma.user.findMany(byIds(ids)),
     UserSession: (ids) => prisma.userSession.findMany(byIds(ids)),
     Invitation: (ids) => prisma.invitation.findMany(byIds(ids)),
     ApiToken: (ids) => prisma.apiToken.findMany({ where: { id: { in: ids }, runId: null } }),
+    Launcher: (ids) => prisma.launcher.findMany(byIds(ids)),
     Project: (ids) => prisma.project.findMany(byIds(ids)),
     Dataset: (ids) => prisma.dataset.findMany(byIds(ids)),
     DatasetFile: (ids) => prisma.datasetFile.findMany(byIds(ids)),
@@ -28,11 +32,14 @@ export function createTargetLoader({ prisma }: Database): (id: string) => Promis
     const byKind = Map.groupBy(ids, kindOfId)
     const found = await Promise.all(
       byKind.entries().map(async ([kind, ids]) => {
-        const load = kind === null ? undefined : loaders[kind]
-        if (kind === null || !load) return []
-        return (await load(ids)).map((row) => [row.id, { ...row, __typename: kind }] as const)
+        if (kind === null || !isTargetKind(kind)) return []
+        return (await loaders[kind](ids)).map((row) => [row.id, { ...row, __typename: kind }] as const)
       }),
     )
     return new Map(found.flat())
   })
+}
+
+function isTargetKind(kind: IdKind): kind is TargetKind {
+  return !OTHER_KINDS.some((other) => other === kind)
 }
