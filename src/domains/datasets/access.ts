@@ -7,7 +7,7 @@ import { type ProjectAccess, projectsOf, requireRole } from '../projects/access.
 
 /*
  * Who may do what with a dataset. One that is in a project belongs to its members: they see it, its editors and owners
- * change it, and so does who made it, as long as they are a member. Only its owners, and who made it, take it out again. One that is in none is changed by who made it,
+ * change it, and so does who made it, as long as they are a member; who made it and its owners take it out. One that is in none is changed by who made it,
  * and seen by them alone, or by everybody signed in when its visibility is TEAM. Administrators may do everything.
  */
 
@@ -44,12 +44,11 @@ export async function requireOwnDataset(on: Connection, principal: Principal, re
 }
 
 /**
- * Lets those pass who may say who sees a dataset that they may change: who made it and, where it is in a project, the
- * owners of that.
+ * Lets those pass who may say who sees a dataset, which they may change: who made it, and the owners of its project.
  *
  * @throws ForbiddenError
  */
-export async function requireSharing(on: Connection, principal: Principal, dataset: Dataset): Promise<void> {
+export async function requireGiver(on: Connection, principal: Principal, dataset: Dataset): Promise<void> {
   if (mayAlways(principal, dataset) || dataset.projectId === null) return
   await requireRole(on, principal, dataset.projectId, 'OWNER')
 }

@@ -15,7 +15,7 @@ const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
     metadata: t.field({ type: 'JSON', description: 'Whatever else is to be known of it; an object.' }),
     visibility: t.field({
       type: DatasetVisibilityEnum,
-      description: 'Who sees it while it is in no project; PRIVATE unless given.',
+      description: 'Who sees it; PRIVATE unless given, and in a project.',
     }),
     project: t.string({
       description: 'Id or name of a project that you may edit, to put it in; none unless given.',
@@ -34,11 +34,11 @@ const UpdateDatasetInput = builder.inputType('UpdateDatasetInput', {
     metadata: t.field({ type: 'JSON', description: 'All metadata; they replace what was there before.' }),
     visibility: t.field({
       type: DatasetVisibilityEnum,
-      description: 'Who sees it while it is in no project.',
+      description: 'Who sees it; TEAM only while it is in no project.',
     }),
     project: t.string({
       description:
-        'Id or name of a project that you may edit, to put it in; null takes it out of the one that it is in.',
+        'Id or name of a project that you may edit, to put it in, which makes it PRIVATE; null takes it out of the one that it is in. For who made it, and the owners of the project that it is in.',
     }),
   }),
 })

@@ -98,7 +98,7 @@ export const DatasetType = builder.prismaNode('Dataset', {
     }),
     visibility: t.field({
       type: DatasetVisibilityEnum,
-      description: 'Who sees it while it is in no project.',
+      description: 'Who sees it while it is in no project; in one it is PRIVATE.',
       resolve: (dataset) => toVisibility(dataset.visibility),
     }),
     project: t.relation('project', {

@@ -1,6 +1,6 @@
 import { type Database, isUniqueViolation } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
-import { ConflictError } from '../../errors.ts'
+import { ConflictError, ValidationError } from '../../errors.ts'
 import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
@@ -9,7 +9,7 @@ import { parseInput } from '../input.ts'
 import type { ProjectAccess } from '../projects/access.ts'
 import { byRef as projectByRef, requireProject } from '../projects/find.ts'
 import type { Visibility } from '../projects/roles.ts'
-import { byRef, requireOwnDataset, requireSharing, showsDataset, visibleDatasets } from './access.ts'
+import { byRef, requireGiver, requireOwnDataset, showsDataset, visibleDatasets } from './access.ts'
 import type { Blobs } from './blobs.ts'
 import { record, refuseUsed } from './changes.ts'
 import { createDatasetFiles } from './files.ts'
@@ -86,7 +86,8 @@ export function createDatasetService(deps: DatasetDependencies) {
     },
 
     /**
-     * Makes a dataset, private unless it is said otherwise, and in a project when one is named.
+     * Makes a dataset, private unless it is said otherwise, and in a project when one is named: then it is private
+     * to that, also when the project is deleted.
      *
      * @throws ValidationError, ConflictError when the name is taken, NotFoundError and ForbiddenError of the project
      */
@@ -97,6 +98,7 @@ export function createDatasetService(deps: DatasetDependencies) {
         return await database.transaction(async (tx) => {
           const project =
             typeof projectRef === 'string' ? await requireProject(tx, principal, projectRef, 'EDITOR') : null
+          if (project) refuseTeam(fields.visibility)
           const data = {
             ...fields,
             id: newId('Dataset'),
@@ -121,7 +123,7 @@ export function createDatasetService(deps: DatasetDependencies) {
 
     /**
      * Changes the fields that are given and leaves the others: who made it may, or the editors of its project. Who
-     * sees it only the owners of the project may change, and who made it; out of a project it is private unless said.
+     * sees it is for who made it, or the owners of its project, to say.
      *
      * @throws NotFoundError, ForbiddenError, ValidationError
      */
@@ -130,20 +132,19 @@ export function createDatasetService(deps: DatasetDependencies) {
       const { ref, project: projectRef, ...fields } = parseInput(UpdateDatasetInput, input)
       return database.transaction(async (tx) => {
         const before = await requireOwnDataset(tx, principal, ref)
-        if (fields.visibility !== undefined || projectRef !== undefined) {
-          await requireSharing(tx, principal, before)
-        }
         const project =
           typeof projectRef === 'string'
             ? await requireProject(tx, principal, projectRef, 'EDITOR')
             : projectRef
+        const projectId = project === undefined ? before.projectId : (project?.id ?? null)
+        if (projectId !== before.projectId) await requireGiver(tx, principal, before)
+        if (projectId !== null) refuseTeam(fields.visibility)
         await tx.dataset.update({
           where: { id: before.id },
           data: {
-            // What was in a project is for nobody else unless that is said now.
-            ...(project === null && { visibility: 'PRIVATE' }),
             ...fields,
-            ...(project !== undefined && { projectId: project?.id ?? null }),
+            ...(projectId !== null && { visibility: 'PRIVATE' }),
+            projectId,
             updatedAt: now(),
           },
         })
@@ -174,6 +175,12 @@ export function createDatasetService(deps: DatasetDependencies) {
       return deleted
     },
   }
+}
+
+/** @throws ValidationError for a dataset that is in a project: taken out, or left over, it must show to nobody else */
+function refuseTeam(visibility: Visibility | undefined): void {
+  if (visibility !== 'TEAM') return
+  throw ValidationError.at('visibility', 'A dataset that is in a project is seen by its members only.')
 }
 
 function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhereInput {

@@ -233,8 +233,6 @@ export function createProjectService(deps: ProjectDependencies) {
           )
         }
         const project = await tx.project.findUniqueOrThrow({ ...query, where: { id: found.id } })
-        // Its datasets stay with who made them, and must not be seen by more people than before.
-        await tx.dataset.updateMany({ where: { projectId: found.id }, data: { visibility: 'PRIVATE' } })
         await tx.project.delete({ where: { id: found.id } })
         await tx.stream.deleteMany({
           where: { id: { in: runs.flatMap((run) => [run.logStreamId, run.metricStreamId]) } },

@@ -10,7 +10,7 @@ import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
-import { requireDataset, visibleDatasets } from '../datasets/access.ts'
+import { visibleDatasets } from '../datasets/access.ts'
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { requireProject } from '../projects/find.ts'
 import { requireRun, visibleRuns } from './access.ts'
@@ -231,7 +231,7 @@ export function createRunService(deps: RunDependencies) {
       const run = await database.transaction(async (tx) => {
         // It may have been deleted, or the right taken away, while the folder was made.
         await requireProject(tx, user, plan.project.id, 'EDITOR')
-        if (plan.datasetName !== null) await requireDataset(tx, user, plan.datasetName)
+        await requireSameDataset(tx, plan)
         const created = await tx.run.create({
           data: {
             id,
@@ -275,6 +275,13 @@ export function createRunService(deps: RunDependencies) {
       await rm(prepared.paths.root, { recursive: true, force: true })
       throw error
     }
+  }
+
+  /** From here on the dataset stays, because a run that is not over uses it. @throws PreconditionFailedError */
+  async function requireSameDataset(tx: Transaction, { datasetName, datasets }: RunPlan): Promise<void> {
+    if (datasetName === null) return
+    if ((await tx.dataset.count({ where: { AND: [{ name: datasetName }, datasets] } })) > 0) return
+    throw new PreconditionFailedError('The dataset was deleted just now.', [`dataset ${datasetName}`])
   }
 
   async function findCheckpoint(run: Run, artifactId: string | null | undefined): Promise<Artifact> {

@@ -19,6 +19,7 @@ import {
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import type { Answer, ApiClient } from '../../support/client.ts'
+import { endRuns } from '../../support/end-runs.ts'
 import { givenPerson, type Person } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
 
@@ -34,7 +35,10 @@ beforeAll(async () => {
   viewer = await givenPerson(app)
   stranger = await givenPerson(app)
 })
-afterAll(() => app.stop())
+afterAll(async () => {
+  await endRuns(app.api)
+  await app.stop()
+})
 
 let made = 0
 
@@ -137,9 +141,10 @@ describe('a dataset that is in no project', () => {
 })
 
 describe('a dataset that is in a project', () => {
-  test('is there for the members of the project, whatever its own visibility', async () => {
+  test('is there for the members of the project, whatever its visibility was and that of the project is', async () => {
     const project = await givenProject('TEAM')
-    const name = await givenDataset({ project, visibility: 'TEAM' })
+    const name = await givenDataset({ visibility: 'TEAM' })
+    await update(maker, { ref: name, project })
 
     expect(await find(viewer, name)).toMatchObject({ project: { name: project }, canEdit: false })
     expect(await find(editor, name)).toMatchObject({ canEdit: true, canDelete: true })
@@ -160,29 +165,42 @@ describe('a dataset that is in a project', () => {
     expect(await update(editor, { ref: name, project })).toMatchObject(FORBIDDEN)
   })
 
-  test('is shown to others, or taken out, only by who made it and the owners of the project', async () => {
+  test('is taken out, and to another, by who made it and the owners of the project', async () => {
     const project = await givenProject()
-    const name = await givenDataset({ project })
+    const elsewhere = await seed(editor.api).project({ name: `elsewhere-${++made}` })
+    const theirs = await givenDataset({ project })
+    const { createDataset } = await editor.api.send(AccessCreateDatasetDocument, {
+      input: { name: `of-editor-${++made}`, project },
+    })
+    const ref = createDataset.__typename === 'Dataset' ? createDataset.id : ''
 
-    expect(await update(editor, { ref: name, visibility: 'TEAM' })).toMatchObject(FORBIDDEN)
-    expect(await update(editor, { ref: name, project: null })).toMatchObject(FORBIDDEN)
-    expect(await update(editor, { ref: name, taskType: 'sft' })).not.toHaveProperty('errors')
-    await update(maker, { ref: name, project: null })
-    expect(await find(maker, name)).toMatchObject({ project: null, visibility: 'PRIVATE' })
+    expect(await update(editor, { ref: theirs, project: null })).toMatchObject(FORBIDDEN)
+    expect(await update(editor, { ref: theirs, project: elsewhere })).toMatchObject(FORBIDDEN)
+    expect(await update(editor, { ref, project: elsewhere })).toMatchObject({ project: { name: elsewhere } })
+    await update(editor, { ref, project })
+    expect(await update(maker, { ref, project: null })).toMatchObject({
+      project: null,
+      visibility: 'PRIVATE',
+    })
   })
 
-  test('is not shown to more people than before when the project is deleted', async () => {
+  test('is never of the team', async () => {
     const project = await givenProject()
-    const name = await givenDataset({ project, visibility: 'TEAM' })
+    const name = await givenDataset({ project })
+    const input = { name: `open-${++made}`, project, visibility: 'TEAM' } as const
+    const refused = { code: 'VALIDATION_FAILED' }
 
-    await maker.api.send(AccessDeleteProjectDocument, { input: { ref: project } })
-
-    expect(await find(stranger, name)).toBeNull()
+    expect(resultOf(await maker.api.ask(AccessCreateDatasetDocument, { input }))).toMatchObject(refused)
+    expect(await update(maker, { ref: name, visibility: 'TEAM' })).toMatchObject(refused)
+    expect(await update(maker, { ref: name, visibility: 'TEAM', project: null })).toMatchObject({
+      visibility: 'TEAM',
+    })
   })
 
   test('is left to who made it when the project is deleted', async () => {
     const project = await givenProject()
-    const name = await givenDataset({ project })
+    const name = await givenDataset({ visibility: 'TEAM' })
+    await update(maker, { ref: name, project })
 
     await maker.api.send(AccessDeleteProjectDocument, { input: { ref: project } })
 

@@ -19,6 +19,7 @@ import {
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import type { Answer, ApiClient } from '../../support/client.ts'
+import { endRuns } from '../../support/end-runs.ts'
 import { givenPerson, type Person } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
 
@@ -40,7 +41,10 @@ beforeAll(async () => {
   app = await startTestApp({ freeCommands: false, maxConcurrentRuns: 1 })
   member = await givenPerson(app)
 })
-afterAll(() => app.stop())
+afterAll(async () => {
+  await endRuns(app.api)
+  await app.stop()
+})
 
 let made = 0
 

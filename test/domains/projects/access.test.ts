@@ -25,6 +25,7 @@ import {
 import { newId } from '../../../src/ids.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import type { Answer, ApiClient } from '../../support/client.ts'
+import { endRuns } from '../../support/end-runs.ts'
 import { givenPerson, type Person } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
 
@@ -49,6 +50,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   for (const { api } of [owner, editor, viewer, stranger]) await api.close()
+  await endRuns(app.api)
   await app.stop()
 })
 
