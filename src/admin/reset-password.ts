@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
-import { accountLink } from '../server/account-pages/account-pages.ts'
 import { localUrl } from '../server/local-url.ts'
+import { accountLink } from '../server/pages/account/account-pages.ts'
 import type { Command } from './command.ts'
 import { withDatabase } from './data-folder.ts'
 import { AdminError } from './errors.ts'

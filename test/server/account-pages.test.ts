@@ -1,21 +1,15 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { accountLink, createAccountPages } from '../../src/server/account-pages/account-pages.ts'
+import { accountLink } from '../../src/server/pages/account/account-pages.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
 
-let server: Server
+let app: TestApp
 let url: string
 beforeAll(async () => {
-  server = createServer(createAccountPages()).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  app = await startTestApp()
+  url = app.url
 })
-afterAll(() => {
-  server.closeAllConnections()
-  server.close()
-})
+afterAll(() => app.stop())
 
 test('a link has its token where browsers send it to nobody', () => {
   const link = accountLink('https://trainyard.example.org', 'reset-password', 'typ_a+b/c&d')

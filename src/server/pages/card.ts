@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
-import type { AccountForm, FormField } from './forms.ts'
-import { scriptFor } from './script.ts'
+import { definePage, hashSource, type Page } from './page.ts'
 
+/** What all our pages of one card look like, in the light and in the dark. */
 const STYLE = `
 :root { color-scheme: light dark; --ground: #f3f5f8; --card: #fff; --ink: #1b2330; --quiet: #566274; --line: #8c97a8; --accent: #2350d8; --on-accent: #fff; --bad: #b3261e; --bad-ground: #fdeceb; }
 @media (prefers-color-scheme: dark) {
@@ -29,82 +28,46 @@ button, .button { display: block; width: 100%; padding: 11px 16px; font: inherit
 fieldset:disabled button { opacity: .6; cursor: default; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 #done:focus { outline: 0; }
+form > label { display: block; margin-bottom: 18px; font-weight: 600; }
+form > label input { width: 100%; margin-top: 4px; padding: 10px 12px; font: inherit; font-weight: 400; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px; }
+form > output { display: block; margin-top: 16px; padding: 10px 14px; color: var(--bad); background: var(--bad-ground); border-radius: 8px; }
+form > output:empty { display: none; }
+button:disabled { opacity: .6; cursor: default; }
 `
 
-/** A page as it is served. */
-export interface RenderedPage {
-  html: string
-  /** Lets the browser run and show what is in this page and nothing else, and talk to this server alone. */
-  contentSecurityPolicy: string
+/** What stands on a card. */
+export interface Card {
+  title: string
+  /** HTML of ours; nothing that somebody has typed. */
+  content: string
+  script: string
 }
 
-/** Renders a page. It is the same for everybody, because what is personal about it is in its address. */
-export function renderPage(form: AccountForm): RenderedPage {
-  const script = scriptFor(form)
-  const contentSecurityPolicy = [
-    "default-src 'none'",
-    `script-src '${hashOf(script)}'`,
-    `style-src '${hashOf(STYLE)}'`,
-    "connect-src 'self'",
-    "base-uri 'none'",
-    // The script sends the form. Without it the browser would write what was filled in into an address.
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-  ].join('; ')
-  return { html: htmlOf(form, script), contentSecurityPolicy }
-}
-
-function htmlOf({ title, introduction, fields, button, done }: AccountForm, script: string): string {
-  return `<!doctype html>
+/** A page of one card, which runs its own script and talks to this server alone. It is the same for everybody. */
+export function cardPage({ title, content, script }: Card): Page {
+  const html = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>${title} · Trainyard</title>
+<link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
 <p class="brand">Trainyard</p>
-<div id="introduction">
-<h1>${title}</h1>
-<p>${introduction}</p>
-</div>
+${content}
 <noscript><p>This page needs JavaScript: switch it on, then load the page again.</p></noscript>
-<p id="problem" role="alert" hidden></p>
-<form>
-<fieldset disabled>
-${fields.map(fieldOf).join('\n')}
-<div class="choice"><input id="reveal" type="checkbox"><label for="reveal">Show the password</label></div>
-<button>${button}</button>
-</fieldset>
-</form>
-<div id="done" role="status" tabindex="-1" hidden>
-<h1>${done.title}</h1>
-<p>${done.text}</p>
-<a class="button" href="../graphql">Open Trainyard</a>
-</div>
 </main>
 <script>${script}</script>
 </body>
 </html>
 `
-}
-
-function fieldOf({ name, label, type, autocomplete, hint, minLength }: FormField): string {
-  const description = hint === undefined ? `${name}-problem` : `${name}-problem ${name}-hint`
-  const plain = type === 'password' || name === 'username' ? ' autocapitalize="none" spellcheck="false"' : ''
-  const length = minLength === undefined ? '' : ` minlength="${minLength}"`
-  return `<div class="field">
-<label for="${name}">${label}</label>
-<input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}"${plain}${length} required aria-describedby="${description}">
-<p class="wrong" id="${name}-problem" hidden></p>
-${hint === undefined ? '' : `<p class="hint" id="${name}-hint">${hint}</p>`}
-</div>`
-}
-
-function hashOf(text: string): string {
-  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+  return definePage(html, {
+    'style-src': hashSource(STYLE),
+    'img-src': 'data:',
+    'require-trusted-types-for': "'script'",
+  })
 }

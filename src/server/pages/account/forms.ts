@@ -1,4 +1,4 @@
-import type { AccountPage } from '../../domains/accounts/mail.ts'
+import type { AccountPage } from '../../../domains/accounts/mail.ts'
 
 /** A field that somebody fills in; its name is that of the mutation's input. */
 export interface FormField {

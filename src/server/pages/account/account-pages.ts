@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AccountPage } from '../../domains/accounts/mail.ts'
-import { sendText } from '../respond.ts'
+import type { AccountPage } from '../../../domains/accounts/mail.ts'
+import { sendText } from '../../respond.ts'
+import { formPage } from './form-page.ts'
 import { ACCOUNT_FORMS } from './forms.ts'
-import { renderPage } from './page.ts'
 
 /** What the paths of the pages begin with. */
 export const ACCOUNT_PAGES_PATH = '/account/'
@@ -21,7 +21,7 @@ export function accountLink(publicUrl: string, page: AccountPage, token: string)
 /** Answers the requests for the pages behind the links in mails. */
 export function createAccountPages(): (req: IncomingMessage, res: ServerResponse) => void {
   const pages = new Map(
-    Object.entries(ACCOUNT_FORMS).map(([name, form]) => [ACCOUNT_PAGES_PATH + name, renderPage(form)]),
+    Object.entries(ACCOUNT_FORMS).map(([name, form]) => [ACCOUNT_PAGES_PATH + name, formPage(form)]),
   )
 
   return (req, res) => {
@@ -36,10 +36,6 @@ export function createAccountPages(): (req: IncomingMessage, res: ServerResponse
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Security-Policy': page.contentSecurityPolicy,
       'Cache-Control': 'no-store',
-      'Referrer-Policy': 'no-referrer',
-      'X-Content-Type-Options': 'nosniff',
-      'X-Frame-Options': 'DENY',
-      'Cross-Origin-Opener-Policy': 'same-origin',
     })
     res.end(page.html)
   }
