@@ -6,6 +6,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import { GraphQLBigInt, GraphQLDateTime, GraphQLJSON } from 'graphql-scalars'
 import { GraphQLUpload } from 'graphql-upload-minimal'
 import { nullIfMissing } from '../db/database.ts'
+import { requireUser } from '../domains/accounts/principal.ts'
 import type { IncomingFile } from '../domains/datasets/incoming-file.ts'
 import type { JsonValue } from '../domains/input.ts'
 import { ForbiddenError } from '../errors.ts'
@@ -61,10 +62,12 @@ export const builder = new SchemaBuilder<{
       nullable: true,
       args: { id: { description: 'Any id that this API gave.' } },
       resolve: async (_root, { id }, context, _info, load) => {
+        // Whoever may read nothing is told so, whatever the id is of.
+        const principal = requireUser(principalOf(context), 'READ')
         const kind = kindOfId(id.id)
         const find = kind && NODE_FINDERS[kind]
         // What is loaded then is loaded whoever asks.
-        const isThere = find ? await find(context.services, principalOf(context), id.id) : null
+        const isThere = find ? await find(context.services, principal, id.id) : null
         return isThere ? await nullIfMissing(load(id)) : null
       },
     },

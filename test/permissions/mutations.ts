@@ -1,4 +1,5 @@
-import { type ApiClient, createClient } from '../support/client.ts'
+import type { ApiClient } from '../support/client.ts'
+import { type Person, signInAgain } from '../support/people.ts'
 import { type AskFor, type Asking, createSamples } from './asking.ts'
 import { ask } from './send.ts'
 import type { Role, Subject } from './table.ts'
@@ -116,12 +117,15 @@ export const MUTATIONS: Record<string, AskFor> = {
     return { ...input(tag, Artifact), spend }
   },
 
-  'Mutation.login': () => input({ username: 'the-other', password: PASSWORD }),
+  'Mutation.login': (world) => input({ username: world.other.username, password: world.other.password }),
   // Without a cookie there is no session to go on with, whoever asks.
   'Mutation.refreshSession': () => ({ args: {}, passes: ['UNAUTHENTICATED'] }),
   'Mutation.register': (world) => input({ username: world.newName(), password: PASSWORD }),
   // This server sends no mail, and says so to everybody.
-  'Mutation.requestPasswordReset': () => ({ ...input({ username: 'the-other' }), passes: ['UNAVAILABLE'] }),
+  'Mutation.requestPasswordReset': (world) => ({
+    ...input({ username: world.other.username }),
+    passes: ['UNAVAILABLE'],
+  }),
   'Mutation.resetPassword': async (world) => {
     const { createPasswordReset } = await world
       .as('admin')
@@ -157,7 +161,7 @@ export const MUTATIONS: Record<string, AskFor> = {
       return input({ sessionId: world.belongings(subject, role).UserSession })
     const person = accountOf(world, subject, role)
     const { sample: sessionId, spend } = await sample(`session of ${person.username}`, () =>
-      newSession(world, person.username),
+      newSession(world, person),
     )
     return { ...input({ sessionId }, sessionId), spend }
   },
@@ -218,23 +222,19 @@ async function newFile(world: World, subject: Subject): Promise<string> {
 }
 
 /** The account that a subject is, for a role. */
-function accountOf(world: World, subject: Subject, role: Role): { api: ApiClient; username: string } {
+function accountOf(world: World, subject: Subject, role: Role): Person {
   return subject === 'own' ? world.personOf(role) : world.other
 }
 
 /** A client that signed in by itself, for a person who is signed in; for others the one they have. */
 async function anotherClient(world: World, role: Role): Promise<ApiClient> {
-  const { username, password, api } = world.personOf(role)
-  if (api !== world.as(role)) return world.as(role)
-  const client = createClient(world.app.url)
-  await client.signIn(username, password)
-  return client
+  const person = world.personOf(role)
+  return person.api === world.as(role) ? signInAgain(world.app, person) : world.as(role)
 }
 
 /** Signs somebody in once more. @returns the id of that session */
-async function newSession(world: World, username: string): Promise<string> {
-  const client = createClient(world.app.url)
-  await client.signIn(username, PASSWORD)
+async function newSession(world: World, person: Person): Promise<string> {
+  const client = await signInAgain(world.app, person)
   const { viewer } = await client.send<
     { viewer: { sessions: { edges: { node: { id: string; isCurrent: boolean } }[] } } },
     object
