@@ -11,7 +11,7 @@ import { EmailInput, UsernameInput } from './names.ts'
 import { NewPasswordInput, type Passwords } from './passwords.ts'
 import type { Origin } from './principal.ts'
 import { ADMINISTRATOR } from './service.ts'
-import type { SessionService, StartedSession } from './sessions.ts'
+import { beginnerOf, type SessionService, type StartedSession } from './sessions.ts'
 
 /** Who can make an account: those with an invitation, everybody, or nobody. */
 export type Registration = 'invitation' | 'open' | 'off'
@@ -86,15 +86,11 @@ export function createRegistrationService(deps: RegistrationDependencies) {
         })
         if (invitation) await invitations.accept(tx, invitation, user.id)
         const started = await sessions.start(tx, user, origin)
-        await recordEvent(
-          tx,
-          { kind: 'anonymous', origin },
-          {
-            action: 'USER_REGISTERED',
-            target: { kind: 'User', id: user.id, name: username },
-            details: { sessionId: started.id, invitationId: invitation?.id ?? null },
-          },
-        )
+        await recordEvent(tx, beginnerOf(started, user, origin), {
+          action: 'USER_REGISTERED',
+          target: { kind: 'User', id: user.id, name: username },
+          details: { invitationId: invitation?.id ?? null },
+        })
         return started
       })
       return sessions.issue(session)

@@ -11,7 +11,7 @@ import { writeIfThereIsRoom } from './best-effort.ts'
 import { LoginNameInput, type UserQuery } from './names.ts'
 import { PasswordInput, type Passwords } from './passwords.ts'
 import { type Origin, type Principal, requirePerson, requireUser } from './principal.ts'
-import type { SessionService, StartedSession } from './sessions.ts'
+import { beginnerOf, type SessionService, type StartedSession } from './sessions.ts'
 
 /** What the accounts service needs. */
 export interface AccountDependencies {
@@ -136,15 +136,10 @@ export function createAccountService(deps: AccountDependencies) {
       })
       if (count === 0) return null
       const started = await sessions.start(tx, user, origin)
-      await recordEvent(
-        tx,
-        { kind: 'anonymous', origin },
-        {
-          action: 'SIGNED_IN',
-          target: { kind: 'User', id: user.id, name: user.username },
-          details: { sessionId: started.id },
-        },
-      )
+      await recordEvent(tx, beginnerOf(started, user, origin), {
+        action: 'SIGNED_IN',
+        target: { kind: 'User', id: user.id, name: user.username },
+      })
       return started
     })
   }

@@ -5,7 +5,7 @@ import { NotFoundError, UnauthenticatedError } from '../../errors.ts'
 import type { Prisma, User, UserSession } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import type { Signals } from '../../streams/signals.ts'
-import { type AuditAction, recordEvent } from '../audit/record.ts'
+import { type AuditAction, type AuditActor, recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { mayManage, type Origin, type Principal, requireUser } from './principal.ts'
 import { createSessionTokens } from './session-tokens.ts'
@@ -15,6 +15,17 @@ import { accountTopics } from './topics.ts'
 const REUSE_GRACE_MS = 60_000
 /** The most that is kept of what a client calls itself. */
 const USER_AGENT_LENGTH = 300
+
+/** Whoever has just begun a sign-in, as the audit trail names them. */
+export function beginnerOf(session: UserSession, { username }: User, origin: Origin): AuditActor {
+  return {
+    kind: 'user',
+    userId: session.userId,
+    username,
+    credential: { kind: 'session', id: session.id },
+    origin,
+  }
+}
 
 /** What a sign-in, or its refresh, gives. */
 export interface StartedSession {

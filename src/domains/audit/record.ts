@@ -1,6 +1,6 @@
 import type { Transaction } from '../../db/database.ts'
 import { type IdKind, newId } from '../../ids.ts'
-import type { Origin, Principal } from '../accounts/principal.ts'
+import type { Origin, RunPrincipal, UserPrincipal } from '../accounts/principal.ts'
 import type { JsonObject } from '../input.ts'
 
 /** What is written down. */
@@ -64,8 +64,11 @@ export interface AuditEntry {
   details?: JsonObject
 }
 
+/** A person with what they did it with, such as the sign-in that they have just begun. */
+type Person = Pick<UserPrincipal, 'kind' | 'userId' | 'username' | 'credential' | 'origin'>
+
 /** Who did it: somebody known, somebody who did not say (by where they came from), or the server's operator. */
-export type AuditActor = Principal | { kind: 'anonymous'; origin: Origin } | { kind: 'operator' }
+export type AuditActor = Person | RunPrincipal | { kind: 'anonymous'; origin: Origin } | { kind: 'operator' }
 
 /** Writes down who did what, in the transaction that does it: neither is there without the other. */
 export async function recordEvent(

@@ -68,7 +68,14 @@ describe('an event', () => {
     expect(Date.parse(event?.at ?? '')).toBeGreaterThanOrEqual(before)
   })
 
-  test('of a sign-in has no actor: nobody is signed in yet', async () => {
+  test('of a sign-in names who signed in', async () => {
+    const [signedIn] = await events({ filter: { action: ['SIGNED_IN'] }, first: 1 })
+
+    expect(signedIn).toMatchObject({ actorKind: 'USER', actorId: adminId, targetId: adminId })
+    expect(signedIn?.sessionId).toMatch(/^ses_/)
+  })
+
+  test('of a sign-in that was refused has no actor', async () => {
     await createClient(app.url)
       .signIn('admin', 'not the password')
       .catch(() => undefined)
