@@ -167,9 +167,12 @@ test.concurrent('a process that a script leaves behind does not outlive its run'
 
 test.concurrent('a run whose folder is gone is lost with a reason, not started again', async () => {
   const file = join(folder, 'started')
-  const id = await ready(await bash(`echo started >> "$0"; echo ready; sleep 0.3`, file))
+  const id = await ready(
+    await bash(`echo started >> "$0"; echo ready; until [ -e "$0-end" ]; do sleep 0.02; done`, file),
+  )
   // The supervisor may be writing there.
   await rm(join(app.dataDir, 'runs', id), { recursive: true, maxRetries: 20, retryDelay: 10 })
+  await writeFile(`${file}-end`, '')
   const run = await given.end(id)
   expect(run.status).toBe('LOST')
   expect(run.statusReason).toContain('gone')
