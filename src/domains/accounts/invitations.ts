@@ -10,7 +10,6 @@ import { PROJECT_ROLES } from '../projects/roles.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { EmailInput } from './names.ts'
 import { isAdministrator, type Principal, ROLES, requireAdministrator } from './principal.ts'
-import type { Registration } from './registration.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
 /** How long an invitation is good for. */
@@ -39,6 +38,9 @@ export interface InvitationDependencies {
   registration: Registration
   now?: () => Date
 }
+
+/** Who can make an account: those with an invitation, everybody, or nobody. */
+export type Registration = 'invitation' | 'open' | 'off'
 
 export type InvitationService = ReturnType<typeof createInvitationService>
 

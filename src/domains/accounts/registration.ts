@@ -5,16 +5,13 @@ import { newId } from '../../ids.ts'
 import { clientOf } from '../../network.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
-import type { InvitationService } from './invitations.ts'
+import type { InvitationService, Registration } from './invitations.ts'
 import { createLimit } from './limit.ts'
 import { EmailInput, UsernameInput } from './names.ts'
 import { NewPasswordInput, type Passwords } from './passwords.ts'
 import type { Origin } from './principal.ts'
 import { ADMINISTRATOR } from './service.ts'
 import { beginnerOf, type SessionService, type StartedSession } from './sessions.ts'
-
-/** Who can make an account: those with an invitation, everybody, or nobody. */
-export type Registration = 'invitation' | 'open' | 'off'
 
 /**
  * How many registrations without an invitation may be tried from one address in ten minutes. Each tells whether a
