@@ -66,7 +66,7 @@ const CreateApiTokenInput = builder.inputType('CreateApiTokenInput', {
 
 const RevokeApiTokenInput = builder.inputType('RevokeApiTokenInput', {
   description: 'The token to end.',
-  fields: (t) => ({ tokenId: t.string({ required: true, description: 'Its id.' }) }),
+  fields: (t) => ({ tokenId: t.id({ required: true, description: 'Its id.' }) }),
 })
 
 builder.mutationFields((t) => ({

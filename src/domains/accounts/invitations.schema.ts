@@ -91,7 +91,7 @@ const CreateInvitationInput = builder.inputType('CreateInvitationInput', {
 
 const RevokeInvitationInput = builder.inputType('RevokeInvitationInput', {
   description: 'The invitation to take back.',
-  fields: (t) => ({ invitationId: t.string({ required: true, description: 'Its id.' }) }),
+  fields: (t) => ({ invitationId: t.id({ required: true, description: 'Its id.' }) }),
 })
 
 builder.mutationFields((t) => ({

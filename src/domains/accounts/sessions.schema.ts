@@ -53,7 +53,7 @@ builder.prismaObjectField(UserType, 'sessions', (t) =>
 
 const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
   description: 'The sign-in to end.',
-  fields: (t) => ({ sessionId: t.string({ required: true, description: 'Its id.' }) }),
+  fields: (t) => ({ sessionId: t.id({ required: true, description: 'Its id.' }) }),
 })
 
 const LogoutEverywhereInput = builder.inputType('LogoutEverywhereInput', {
