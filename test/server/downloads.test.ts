@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   CatalogArtifactsDocument,
@@ -165,4 +168,36 @@ describe('the link to an artifact', () => {
 
 test('a download takes no other method', async () => {
   expect((await fetch((await linkTo('numbers')).url, { method: 'DELETE' })).status).toBe(405)
+})
+
+describe('a path that leads elsewhere', () => {
+  /** The answer to a request with this target as it stands; `fetch` would tidy it up. */
+  async function ask(target: string): Promise<{ status: number; body: string }> {
+    const { hostname, port } = new URL(app.url)
+    const outgoing = request({ hostname, port, path: target, method: 'GET' }).end()
+    const [response]: [IncomingMessage] = (await once(outgoing, 'response')) as [IncomingMessage]
+    return { status: response.statusCode ?? 0, body: await text(response) }
+  }
+
+  test.each([
+    '/downloads/../secret.key',
+    '/downloads/dataset-files/../../../secret.key',
+    '/downloads/dataset-files/%2e%2e/%2e%2e/secret.key',
+    '/downloads/dataset-files/%252e%252e%252f%252e%252e%252fsecret.key',
+    '/downloads/artifacts/..%5c..%5csecret.key',
+    '/downloads/artifacts//etc/passwd',
+    '/downloads/%00',
+    '//etc/passwd',
+    '/graphql/../../etc/passwd',
+    '/account/..%2f..%2fsecret.key',
+  ])('%s gives nothing, whether it has the signature of another link or none', async (target) => {
+    const { url } = await linkTo('numbers')
+    const signature = new URL(url).search
+
+    for (const path of [target, target + signature]) {
+      const { status, body } = await ask(path)
+      expect([400, 403, 404]).toContain(status)
+      expect(body).not.toMatch(/root:|BEGIN|node_modules/)
+    }
+  })
 })
