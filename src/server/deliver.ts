@@ -8,6 +8,8 @@ export interface Delivery {
   id: string
   source: AsyncIterable<unknown>
   operation: SharedOperation
+  /** Called once when it is over. */
+  leave: () => void
   writer: SocketWriter
   /** What a client may see of an error. */
   maskError: (error: unknown) => Error
@@ -43,8 +45,10 @@ export function deliver(delivery: Delivery): AsyncGenerator<never, void, void> {
 
   let isPart = true
   function leave() {
-    if (isPart) operation.leave()
+    if (!isPart) return
     isPart = false
+    operation.leave()
+    delivery.leave()
   }
 
   const stop = async () => {

@@ -33,18 +33,30 @@ export interface SocketOperationDependencies {
   trustedDocuments: TrustedDocuments | null
 }
 
+/** Subscriptions that one socket may have at the same time: a page watches a few, and each holds memory while it lasts. */
+const MAX_SUBSCRIPTIONS = 200
+
 /** Performs operations with the same limits, parsing, validation and context as on HTTP. */
 export function createSocketOperations(deps: SocketOperationDependencies) {
   const { graphql, maskError, checks, rateLimits, clientAddress, trustedDocuments } = deps
   const shared = createSharedOperations(maskError)
   const writers = new WeakMap<WebSocket, SocketWriter>()
   const prepared = new WeakMap<ExecutionArgs, SocketRequest & Pick<Enveloped, 'execute'>>()
+  const subscriptionCounts = new WeakMap<WebSocket, number>()
   type Enveloped = ReturnType<GraphqlHandler['getEnveloped']>
 
   function writerFor({ socket, request }: SocketRequest): SocketWriter {
     const writer = writers.get(socket) ?? createSocketWriter(socket, request.socket)
     writers.set(socket, writer)
     return writer
+  }
+
+  /** Counts a subscription of a socket; gives what takes it off again, or null when there are too many. */
+  function enter(socket: WebSocket): (() => void) | null {
+    const count = subscriptionCounts.get(socket) ?? 0
+    if (count >= MAX_SUBSCRIPTIONS) return null
+    subscriptionCounts.set(socket, count + 1)
+    return () => void subscriptionCounts.set(socket, (subscriptionCounts.get(socket) ?? 1) - 1)
   }
 
   function requestOf(args: ExecutionArgs) {
@@ -94,18 +106,28 @@ export function createSocketOperations(deps: SocketOperationDependencies) {
       const request = requestOf(args)
       const refused = (await checks(args, request.principal)).errors
       if (refused.length > 0) return { errors: refused.map((error) => forSocket(error)) }
+      const { id, payload, principal, socket } = request
+      const leave = enter(socket)
+      if (!leave) return { errors: [TOO_MANY_SUBSCRIPTIONS] }
       const source = await createSourceEventStream(args)
-      if (!(Symbol.asyncIterator in source)) return { errors: source.errors?.map(maskError) ?? [] }
-      const { id, payload, principal } = request
+      if (!(Symbol.asyncIterator in source)) {
+        leave()
+        return { errors: source.errors?.map(maskError) ?? [] }
+      }
       const operation = shared.join({
         query: args.document.loc?.source.body ?? payload.query,
         args,
         principal,
       })
-      return deliver({ id, source, operation, writer: writerFor(request), maskError })
+      return deliver({ id, source, operation, leave, writer: writerFor(request), maskError })
     },
   }
 }
+
+const TOO_MANY_SUBSCRIPTIONS = new GraphQLError(
+  `One socket may have ${MAX_SUBSCRIPTIONS} subscriptions at the same time: end some, or open another.`,
+  { extensions: { code: 'RATE_LIMITED' } },
+)
 
 /** The error as HTTP gives it too: with a code where it has none, and without what is about HTTP alone. */
 function forSocket(error: GraphQLError, code?: string): GraphQLError {

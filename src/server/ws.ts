@@ -26,8 +26,8 @@ const FORBIDDEN = 4403
 const TRY_AGAIN_LATER = 1013
 /** How long a client may take to say who it is, in ms; then its socket is closed with 4408. */
 const INIT_TIMEOUT_MS = 3000
-/** Operations that one socket may run at the same time. */
-const MAX_OPERATIONS = 200
+/** Operations that one socket may run at the same time: as many as a script asks without waiting for answers. */
+const MAX_OPERATIONS = 5000
 /**
  * How often clients are pinged, and how long one may take to answer, in ms. A client that reads slowly answers
  * late, behind all that is on its way to it; one that reads nothing for so long is cut, and may come back
