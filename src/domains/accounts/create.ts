@@ -13,6 +13,7 @@ import { createAccountService } from './service.ts'
 import { createSessionService } from './sessions.ts'
 import { createStatisticsService } from './statistics.ts'
 import { createStillValid } from './still-valid.ts'
+import { createUnstoredSessions } from './unstored-sessions.ts'
 import { createUserAdministrationService } from './user-administration.ts'
 import { createUserService } from './users.ts'
 
@@ -41,7 +42,8 @@ export type AccountServices = ReturnType<typeof createAccounts>['services']
 export function createAccounts(deps: AccountsDependencies) {
   const passwords = createPasswords()
   const attempts = createAttempts({ failuresPerAddress: deps.loginFailuresPerAddress })
-  const sessions = createSessionService(deps)
+  const unstored = createUnstoredSessions(deps.signals)
+  const sessions = createSessionService({ ...deps, unstored })
   const apiTokens = createApiTokenService(deps)
   const shared = { ...deps, passwords, attempts, sessions }
   const invitations = createInvitationService(deps)
@@ -60,7 +62,7 @@ export function createAccounts(deps: AccountsDependencies) {
       statistics: createStatisticsService(deps),
     },
     authenticate: createAuthenticate({ sessions, apiTokens }),
-    stillValid: createStillValid(deps),
+    stillValid: createStillValid({ ...deps, unstored }),
     /** Ends what is still under way when the server stops. */
     settle: () => passwordResets.settled(),
   }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Database } from '../../db/database.ts'
 import { ValidationError } from '../../errors.ts'
-import type { User } from '../../generated/prisma/client.ts'
+import type { User, UserSession } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
+import { outageOf } from '../../outage.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import type { Attempts } from './attempts.ts'
@@ -128,8 +129,8 @@ export function createAccountService(deps: AccountDependencies) {
   }
 
   /** Null when the account was deactivated, or its password changed, while this one was being checked. */
-  async function startSession(user: User, origin: Origin) {
-    return database.transaction(async (tx) => {
+  async function startSession(user: User, origin: Origin): Promise<UserSession | null> {
+    const stored = database.transaction(async (tx) => {
       const { count } = await tx.user.updateMany({
         where: { id: user.id, passwordHash: user.passwordHash, deactivatedAt: null },
         data: { lastLoginAt: now() },
@@ -141,6 +142,10 @@ export function createAccountService(deps: AccountDependencies) {
         target: { kind: 'User', id: user.id, name: user.username },
       })
       return started
+    })
+    return stored.catch((error: unknown) => {
+      if (outageOf(error) !== 'disk-full') throw error
+      return sessions.startUnstored(user, origin)
     })
   }
 }

@@ -4,12 +4,14 @@ import { latestFirst } from '../../db/pages.ts'
 import { NotFoundError, UnauthenticatedError } from '../../errors.ts'
 import type { Prisma, User, UserSession } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
+import { outageOf } from '../../outage.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type AuditAction, type AuditActor, recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { mayManage, type Origin, type Principal, requireUser } from './principal.ts'
 import { createSessionTokens } from './session-tokens.ts'
 import { accountTopics } from './topics.ts'
+import type { UnstoredSessions } from './unstored-sessions.ts'
 
 /** How long the refresh token before the newest is still good: its answer may have been lost on the way. */
 const REUSE_GRACE_MS = 60_000
@@ -48,6 +50,7 @@ export interface SessionDependencies {
   database: Database
   signals: Signals
   sessionKey: Uint8Array
+  unstored: UnstoredSessions
   /** How long an access token works. */
   sessionMinutes: number
   /** How long a sign-in lasts that is not used. */
@@ -59,7 +62,7 @@ export type SessionService = ReturnType<typeof createSessionService>
 
 /** Sign-ins: each is a row, a short-lived access token and a refresh token that changes at every use. */
 export function createSessionService(deps: SessionDependencies) {
-  const { database, signals, sessionKey, now = () => new Date() } = deps
+  const { database, signals, unstored, sessionKey, now = () => new Date() } = deps
   const tokens = createSessionTokens(sessionKey, now)
 
   async function issue(session: UserSession): Promise<StartedSession> {
@@ -91,6 +94,42 @@ export function createSessionService(deps: SessionDependencies) {
     if (ended) signals.notify(accountTopics.rights, session.userId)
   }
 
+  function newSession(user: User, origin: Origin): UserSession {
+    return {
+      id: newId('UserSession'),
+      userId: user.id,
+      generation: 0,
+      createdAt: now(),
+      rotatedAt: now(),
+      lastUsedAt: now(),
+      expiresAt: unusedUntil(),
+      ...fieldsOf(origin),
+    }
+  }
+
+  /** A sign-in that goes on, with its user. */
+  async function findLive(id: string): Promise<(UserSession & { user: User }) | null> {
+    const stored = await database.prisma.userSession.findUnique({ where: { id }, include: { user: true } })
+    const session = stored ?? (await withUser(unstored.find(id)))
+    return session && session.expiresAt > now() && !session.user.deactivatedAt ? session : null
+  }
+
+  async function withUser(session: UserSession | null) {
+    const user = session && (await database.prisma.user.findUnique({ where: { id: session.userId } }))
+    return session && user && { ...session, user }
+  }
+
+  /** On a full disk a refresh token cannot be replaced: then the newest one goes on being good. @throws `error` otherwise */
+  async function keepAsIs(
+    error: unknown,
+    sessionId: string,
+    generation: number,
+  ): Promise<UserSession | null> {
+    if (outageOf(error) !== 'disk-full') throw error
+    const session = await findLive(sessionId)
+    return session?.generation === generation ? session : null
+  }
+
   const liveOf = (userId: string) => ({ userId, expiresAt: { gt: now() } })
   const unusedUntil = () => new Date(now().getTime() + deps.refreshDays * 86_400_000)
 
@@ -98,17 +137,14 @@ export function createSessionService(deps: SessionDependencies) {
     /** Makes the row of a sign-in; `issue` gives its tokens once the transaction is through. */
     async start(tx: Transaction, user: User, origin: Origin): Promise<UserSession> {
       await tx.userSession.deleteMany({ where: { userId: user.id, expiresAt: { lte: now() } } })
-      return tx.userSession.create({
-        data: {
-          id: newId('UserSession'),
-          userId: user.id,
-          createdAt: now(),
-          rotatedAt: now(),
-          lastUsedAt: now(),
-          expiresAt: unusedUntil(),
-          ...fieldsOf(origin),
-        },
-      })
+      return tx.userSession.create({ data: newSession(user, origin) })
+    },
+
+    /** Begins a sign-in that nothing is stored of, because the disk is full; see UnstoredSessions. */
+    startUnstored(user: User, origin: Origin): UserSession {
+      const session = newSession(user, origin)
+      unstored.add(session)
+      return session
     },
 
     issue,
@@ -124,37 +160,41 @@ export function createSessionService(deps: SessionDependencies) {
       if (refreshToken === null) throw new UnauthenticatedError('There is no session to go on with: sign in.')
       const { sessionId, generation } = await tokens.read('refresh', refreshToken)
       let reusedOf: string | null = null
-      const session = await database.transaction(async (tx) => {
-        const found = await tx.userSession.findUnique({ where: { id: sessionId }, include: { user: true } })
-        if (!found || found.expiresAt <= now() || found.user.deactivatedAt) return null
-        const { user, ...current } = found
-        if (generation === current.generation) {
-          return tx.userSession.update({
-            where: { id: sessionId },
-            data: {
-              generation: { increment: 1 },
-              rotatedAt: now(),
-              lastUsedAt: now(),
-              expiresAt: unusedUntil(),
-              ...fieldsOf(origin),
+      const rotate = async () =>
+        database.transaction(async (tx) => {
+          const found = await tx.userSession.findUnique({ where: { id: sessionId }, include: { user: true } })
+          if (!found || found.expiresAt <= now() || found.user.deactivatedAt) return null
+          const { user, ...current } = found
+          if (generation === current.generation) {
+            return tx.userSession.update({
+              where: { id: sessionId },
+              data: {
+                generation: { increment: 1 },
+                rotatedAt: now(),
+                lastUsedAt: now(),
+                expiresAt: unusedUntil(),
+                ...fieldsOf(origin),
+              },
+            })
+          }
+          const age = now().getTime() - current.rotatedAt.getTime()
+          if (generation === current.generation - 1 && age <= REUSE_GRACE_MS) return current
+          await tx.userSession.delete({ where: { id: sessionId } })
+          await recordEvent(
+            tx,
+            { kind: 'anonymous', origin },
+            {
+              action: 'REFRESH_TOKEN_REUSED',
+              target: { kind: 'User', id: user.id, name: user.username },
+              details: { sessionId },
             },
-          })
-        }
-        const age = now().getTime() - current.rotatedAt.getTime()
-        if (generation === current.generation - 1 && age <= REUSE_GRACE_MS) return current
-        await tx.userSession.delete({ where: { id: sessionId } })
-        await recordEvent(
-          tx,
-          { kind: 'anonymous', origin },
-          {
-            action: 'REFRESH_TOKEN_REUSED',
-            target: { kind: 'User', id: user.id, name: user.username },
-            details: { sessionId },
-          },
-        )
-        reusedOf = user.id
-        return null
-      })
+          )
+          reusedOf = user.id
+          return null
+        })
+      const session = unstored.find(sessionId)
+        ? await findLive(sessionId)
+        : await rotate().catch((error) => keepAsIs(error, sessionId, generation))
       if (reusedOf !== null) signals.notify(accountTopics.rights, reusedOf)
       if (!session) throw new UnauthenticatedError('The session has ended: sign in again.')
       return issue(session)
@@ -163,22 +203,15 @@ export function createSessionService(deps: SessionDependencies) {
     /** The live sign-in that an access token belongs to, with its user. @throws UnauthenticatedError */
     async authenticate(accessToken: string): Promise<UserSession & { user: User; tokenExpiresAt: Date }> {
       const { sessionId, expiresAt } = await tokens.read('access', accessToken)
-      const session = await database.prisma.userSession.findUnique({
-        where: { id: sessionId },
-        include: { user: true },
-      })
-      if (!session || session.expiresAt <= now() || session.user.deactivatedAt) {
-        throw new UnauthenticatedError('The session has ended: sign in again.')
-      }
+      const session = await findLive(sessionId)
+      if (!session) throw new UnauthenticatedError('The session has ended: sign in again.')
       return { ...session, tokenExpiresAt: expiresAt }
     },
 
     /** Whether a refresh token is that of a sign-in that goes on, without using it. */
     async isLive(refreshToken: string): Promise<boolean> {
       const claims = await tokens.read('refresh', refreshToken).catch(() => null)
-      if (!claims) return false
-      const live = { id: claims.sessionId, expiresAt: { gt: now() }, user: { deactivatedAt: null } }
-      return (await database.prisma.userSession.count({ where: live })) > 0
+      return claims !== null && (await findLive(claims.sessionId)) !== null
     },
 
     /** Ends the sign-in of who asks, and that of the cookie, where there are any. */
@@ -190,6 +223,9 @@ export function createSessionService(deps: SessionDependencies) {
         if (claims) ids.push(claims.sessionId)
       }
       if (ids.length === 0) return
+      if (principal?.kind === 'user' && ids.filter(unstored.remove).length > 0) {
+        signals.notify(accountTopics.rights, principal.userId)
+      }
       const sessions = await database.prisma.userSession.findMany({ where: { id: { in: ids } } })
       for (const session of sessions) await end(session, principal ?? origin, 'SIGNED_OUT')
     },

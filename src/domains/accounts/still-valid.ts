@@ -3,6 +3,7 @@ import type { User } from '../../generated/prisma/client.ts'
 import { scopesOf } from './api-tokens.ts'
 import { toRole } from './authenticate.ts'
 import type { Principal } from './principal.ts'
+import type { UnstoredSessions } from './unstored-sessions.ts'
 
 /** Tells of each principal whether its credential still counts, for the same rights. */
 export type StillValid = (principals: Principal[]) => Promise<boolean[]>
@@ -13,9 +14,11 @@ export type StillValid = (principals: Principal[]) => Promise<boolean[]>
  */
 export function createStillValid({
   database: { prisma },
+  unstored,
   now = () => new Date(),
 }: {
   database: Database
+  unstored: UnstoredSessions
   now?: () => Date
 }): StillValid {
   return async (principals) => {
@@ -38,6 +41,7 @@ export function createStillValid({
       const { credential, expiresAt } = principal
       if (expiresAt !== null && expiresAt <= now()) return false
       if (credential.kind === 'session') {
+        if (unstored.find(credential.id)) return true
         const session = sessionById.get(credential.id)
         return session !== undefined && session.expiresAt > now() && isUnchanged(principal, session.user)
       }
