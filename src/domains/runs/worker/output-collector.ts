@@ -1,21 +1,24 @@
-import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database, Transaction } from '../../../db/database.ts'
-import { type LogLevel, levelOf } from '../../../execution/output/level.ts'
-import { createLineSplitter, type LineSplitter, type OutputLine } from '../../../execution/output/lines.ts'
+import { levelOf } from '../../../execution/output/level.ts'
+import type { OutputLine } from '../../../execution/output/lines.ts'
+import {
+  CHUNK_BYTES,
+  letGo,
+  type News,
+  type OutputFile,
+  openOutputFile,
+} from '../../../execution/output/output-file.ts'
 import { createOutputParser, type OutputParser, type ParsedOutput } from '../../../execution/output/parse.ts'
 import { type BorrowedStep, createStepSettler } from '../../../execution/output/spread.ts'
 import type { OutputSource } from '../../../execution/output/text.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
-import { isErrno } from '../../../storage/errno.ts'
 import { appendLogLines, type NewLogLine, selectLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { runTopics } from '../lifecycle.ts'
 import { appendMetrics, MAX_STEP, type MetricPoint, toMetricKey } from '../metric-store.ts'
 import { announceRun } from '../reporting.ts'
 
-/** How much of a file is read for one transaction, in bytes. */
-const CHUNK_BYTES = 256 * 1024
 /** How many lines back the last one is looked for that is not blank. */
 const LAST_WORDS_LINES = 20
 
@@ -28,26 +31,6 @@ export interface OutputCollector {
   /** The last stored line of stderr that says something, for the reason of a failure. */
   lastErrorLine(): Promise<string | null>
   close(): Promise<void>
-}
-
-interface Source {
-  name: OutputSource
-  path: string
-  file: FileHandle | null
-  /** Taken again and again while the process prints faster than it is read; null else. */
-  buffer: Buffer | null
-  splitter: LineSplitter
-  /** How far the file was read; behind `splitter.offset` lies what is not a line yet. */
-  position: number
-  /** The level of the line whose pieces are arriving; null between lines. */
-  pieceLevel: LogLevel | null
-}
-
-/** What is new in a file. */
-interface News {
-  bytes: Buffer
-  /** When it was read, or written last if that was earlier, in epoch ms. */
-  timestamp: number
 }
 
 /** What one look at the files brought. */
@@ -71,8 +54,8 @@ export async function createOutputCollector(
   const { database, signals } = deps
   const stored = await database.prisma.runOutput.findUniqueOrThrow({ where: { runId: run.id } })
   const parser = createOutputParser(stored.parserState)
-  const stderr = createSource('STDERR', join(processDir, 'stderr.log'), Number(stored.stderrOffset))
-  const stdout = createSource('STDOUT', join(processDir, 'stdout.log'), Number(stored.stdoutOffset))
+  const stderr = openOutputFile('STDERR', join(processDir, 'stderr.log'), Number(stored.stderrOffset))
+  const stdout = openOutputFile('STDOUT', join(processDir, 'stdout.log'), Number(stored.stdoutOffset))
   let lastTimestamp = new Date(0)
 
   /** Time does not run back. */
@@ -81,7 +64,7 @@ export async function createOutputCollector(
     return lastTimestamp
   }
 
-  function take(source: Source, lines: OutputLine[], timestamp: Date, harvest: Harvest) {
+  function take(source: OutputFile, lines: OutputLine[], timestamp: Date, harvest: Harvest) {
     const taken = harvest.lines[source.name]
     for (const { message, partial, updates } of lines) {
       for (const update of updates) understand(parser, update, source.name, timestamp, harvest)
@@ -93,7 +76,7 @@ export async function createOutputCollector(
     letGo(lines)
   }
 
-  function takeNews(source: Source, { bytes }: News, timestamp: Date, harvest: Harvest) {
+  function takeNews(source: OutputFile, { bytes }: News, timestamp: Date, harvest: Harvest) {
     take(source, source.splitter.push(bytes, timestamp.getTime()), timestamp, harvest)
     for (const update of source.splitter.takeUpdates()) {
       understand(parser, update, source.name, timestamp, harvest)
@@ -133,8 +116,8 @@ export async function createOutputCollector(
   }
 
   async function collect(): Promise<boolean> {
-    const errors = await readNews(stderr)
-    const output = await readNews(stdout)
+    const errors = await stderr.readNews()
+    const output = await stdout.readNews()
     if (!errors && !output) return false
     const harvest = emptyHarvest()
     const outputAt = advanceTo(output?.timestamp ?? 0)
@@ -162,39 +145,10 @@ export async function createOutputCollector(
       return lines.findLast((line) => line.message.trim() !== '')?.message.trim() ?? null
     },
     async close() {
-      await stderr.file?.close()
-      await stdout.file?.close()
+      await stderr.close()
+      await stdout.close()
     },
   }
-}
-
-function createSource(name: OutputSource, path: string, offset: number): Source {
-  const splitter = createLineSplitter(offset)
-  return { name, path, file: null, buffer: null, splitter, position: offset, pieceLevel: null }
-}
-
-/** Reads on, at most a chunk; null when there is nothing new. */
-async function readNews(source: Source): Promise<News | null> {
-  source.file ??= await openIfThere(source.path)
-  if (!source.file) return null
-  const { size, mtimeMs } = await source.file.stat()
-  if (size <= source.position) return null
-  const length = Math.min(CHUNK_BYTES, size - source.position)
-  source.buffer = length === CHUNK_BYTES ? (source.buffer ?? Buffer.allocUnsafe(CHUNK_BYTES)) : null
-  const buffer = source.buffer ?? Buffer.allocUnsafe(length)
-  const { bytesRead } = await source.file.read(buffer, 0, length, source.position)
-  if (bytesRead === 0) return null
-  source.position += bytesRead
-  // What is read late, after a restart, was not written later than the file says.
-  return { bytes: buffer.subarray(0, bytesRead), timestamp: Math.min(Date.now(), mtimeMs) }
-}
-
-/**
- * Empties an array of lines that nobody needs any more. What hangs on an array that has grown old stays until the
- * next full garbage collection: hundreds of MB of lines while a process prints as fast as it can.
- */
-function letGo(lines: unknown[]): void {
-  lines.length = 0
 }
 
 function emptyHarvest(): Harvest {
@@ -231,13 +185,4 @@ async function storeProgress(tx: Transaction, runId: string, progress: Harvest['
   }
   if (Object.keys(data).length === 0) return
   await tx.run.update({ where: { id: runId }, data: { ...data, updatedAt: new Date() } })
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null
-    throw error
-  }
 }
