@@ -1,7 +1,7 @@
 import { builder } from '../../graphql/builder.ts'
+import type { LogBatch } from '../../streams/batches.ts'
 import type { LogLevel, LogLine, LogSource } from '../../streams/log-lines.ts'
 import type { LogPage } from '../../streams/log-pages.ts'
-import type { LogBatch } from './watch.ts'
 
 /** How much a line matters. */
 export const LogLevelEnum = builder.enumType('LogLevel', {

@@ -1,9 +1,16 @@
 import type { Database } from '../../db/database.ts'
 import type { KeyedPointRow } from '../../db/statements.ts'
 import { NotFoundError } from '../../errors.ts'
-import { decodeCursor, encodeCursor } from '../../streams/cursor.ts'
+import {
+  BATCH_SIZE,
+  batchesOf,
+  KEPT_BYTES,
+  type LogBatch,
+  logBatches,
+  positionOf,
+} from '../../streams/batches.ts'
 import { follow, type Guard } from '../../streams/follow.ts'
-import { type LogFilter, type LogLine, selectLogLines, toLogLine } from '../../streams/log-lines.ts'
+import type { LogFilter } from '../../streams/log-lines.ts'
 import { createSharedReads, type SharedStream } from '../../streams/shared-reads.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
@@ -13,12 +20,6 @@ import { requireRun, visibleRuns } from './access.ts'
 import { runTopics } from './lifecycle.ts'
 import { type DeliveredPoint, toStoredValue } from './metric-store.ts'
 import { ACTIVE_STATUSES, isFinal } from './status.ts'
-
-/** Lines that arrived together, and the cursor after the last of them. */
-export interface LogBatch {
-  lines: LogLine[]
-  cursor: string
-}
 
 /** Points that arrived together, and the cursor after the last of them. */
 export interface MetricBatch {
@@ -30,15 +31,6 @@ export interface MetricBatch {
 export interface RunUpdate {
   runId: string
 }
-
-/** The most lines or points in one message. */
-const BATCH_SIZE = 1000
-/** No line is added to a message whose lines have this many bytes already: a slow reader holds one message. */
-const BATCH_BYTES = 128 * 1024
-/** How much of the logs, and of the metrics, that were read last is kept for other watchers, in bytes. */
-const KEPT_BYTES = 16 * 1024 * 1024
-/** About what a line or point takes in memory besides its text, in bytes. */
-const ROW_BYTES = 300
 
 /** A change of any of these is a change that watchers are told of. */
 const WATCHED_FIELDS = {
@@ -81,15 +73,11 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
       requireUser(principal, 'READ')
       const { runId } = options
       const { logStreamId: streamId, projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
-      const selection = selectLogLines(streamId, options.filter)
-      const log = rowsOf({
-        runId,
+      const log = logBatches(database, {
         streamId,
-        selection,
-        read: (after) =>
-          sql.readLogBatch(prisma, { ...selection, after }, { lines: BATCH_SIZE, bytes: BATCH_BYTES }),
-        deliver: (rows, cursor): LogBatch => ({ lines: rows.map((row) => toLogLine(streamId, row)), cursor }),
-        textOf: (row) => row.message,
+        topic: runTopics.stream(streamId),
+        filter: options.filter,
+        progress: () => progressOf(runId, streamId),
       })
       const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
       return logReads.follow(log, positionOf(options.after, streamId), guard)
@@ -104,10 +92,11 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
       const { runId } = options
       const { metricStreamId: streamId, projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
       const keys = options.keys ?? undefined
-      const points = rowsOf({
-        runId,
+      const points = batchesOf({
         streamId,
+        topic: runTopics.stream(streamId),
         selection: { keys },
+        progress: () => progressOf(runId, streamId),
         read: (after) => sql.readMetricPoints(prisma, { streamId, after, keys }, BATCH_SIZE),
         deliver: (rows, cursor): MetricBatch => ({ points: rows.map(toDeliveredPoint), cursor }),
         textOf: (row) => row.key,
@@ -132,36 +121,6 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
       const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
       return stateReads.follow(stateOf(runId), NOTHING_SEEN, guard)
     },
-  }
-
-  /** The rows of one of a run's streams in batches, until the run is over or deleted. */
-  function rowsOf<Row extends { seq: number }, Batch>(options: {
-    runId: string
-    streamId: number
-    selection: object
-    read: (after: number) => Promise<Row[]>
-    deliver: (rows: Row[], cursor: string) => Batch
-    textOf: (row: Row) => string
-  }): SharedStream<Batch, number> {
-    const { runId, streamId, selection, textOf } = options
-    return {
-      key: `${streamId} ${JSON.stringify(selection)}`,
-      topic: runTopics.stream(streamId),
-      async read(after) {
-        const { over, lastSeq } = await progressOf(runId, streamId)
-        const rows = await options.read(after)
-        const last = rows.at(-1)
-        // Where nothing matches, everything up to lastSeq was looked at.
-        const position = last?.seq ?? Math.max(after, lastSeq)
-        return {
-          item: last ? options.deliver(rows, encodeCursor(streamId, position)) : null,
-          position,
-          more: position < lastSeq,
-          ended: over,
-          bytes: rows.reduce((sum, row) => sum + textOf(row).length + ROW_BYTES, 0),
-        }
-      },
-    }
   }
 
   /** What watchers see of a run; a position is what they saw last. */
@@ -239,10 +198,6 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
 
 /** The position of somebody who has seen no state of a run. */
 const NOTHING_SEEN = ''
-
-function positionOf(after: string | null | undefined, streamId: number): number {
-  return after == null ? 0 : decodeCursor(after, streamId)
-}
 
 function toDeliveredPoint({ key, step, timestamp, value, nonFinite }: KeyedPointRow): DeliveredPoint {
   return { key, step, timestamp: new Date(timestamp), ...toStoredValue(value, nonFinite) }
