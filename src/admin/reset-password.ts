@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
-import { localUrl } from '../server/local-url.ts'
+import { localUrl } from '../local-url.ts'
 import { accountLink } from '../server/pages/account/account-pages.ts'
 import type { Command } from './command.ts'
 import { withDatabase } from './data-folder.ts'

@@ -4,7 +4,7 @@ import { execa } from 'execa'
 import { createClient } from '../client/client.ts'
 import type { Config } from '../config.ts'
 import { DemoServerInfoDocument } from '../generated/operations.ts'
-import { localUrl } from '../server/local-url.ts'
+import { localUrl } from '../local-url.ts'
 import { DemoError } from './errors.ts'
 
 /** The server that the demo talks to. */
