@@ -34,6 +34,12 @@ export interface Executor {
    * without links. Who collects results leaves these alone until they are closed.
    */
   filesBeingWritten(directory: string): Promise<string[]>
+
+  /**
+   * Whether a program that was there before the command listens on a TCP port: then it is not the command that
+   * answers there. False where that cannot be told.
+   */
+  isPortOfStranger(directory: string, port: number): Promise<boolean>
 }
 
 /** Everything needed to start one command. It is stored as JSON, readable by its owner only. */

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Executor, LaunchSpec } from '../executor.ts'
 import { LaunchError } from '../executor.ts'
 import { isAlive } from '../processes/identity.ts'
+import { listenersOn } from '../processes/listening.ts'
 import { openForWriting } from '../processes/open-files.ts'
 import { readFileIfAny } from '../supervisor/atomic-file.ts'
 import { EXIT_DISK_FULL, FILES, readRecord, withoutLogs, writeRecord } from '../supervisor/records.ts'
@@ -23,7 +24,7 @@ const START_TIMEOUT = 30_000
  * KillMode=process.
  */
 export function createLocalExecutor(): Executor {
-  return { launch, inspect: inspectDirectory, terminate, filesBeingWritten }
+  return { launch, inspect: inspectDirectory, terminate, filesBeingWritten, isPortOfStranger }
 }
 
 async function launch(spec: LaunchSpec): Promise<void> {
@@ -88,4 +89,12 @@ async function filesBeingWritten(directory: string): Promise<string[]> {
   const tree = await treeOf(directory)
   const members = (await tree?.()) ?? []
   return withoutLogs(directory, await openForWriting(members.map((member) => member.pid)))
+}
+
+async function isPortOfStranger(directory: string, port: number): Promise<boolean> {
+  const started = await readRecord(directory, 'process')
+  if (!started) return false
+  // Start times count up from the boot of the machine. What the command itself started is younger, wherever it is.
+  const { startTime } = started.identity
+  return (await listenersOn(port)).some((holder) => Number(holder.startTime) < Number(startTime))
 }

@@ -116,6 +116,7 @@ function fakeExecutor(overrides: Partial<Executor> = {}) {
       executor.terminated.push(graceSeconds)
     },
     filesBeingWritten: async () => [],
+    isPortOfStranger: async () => false,
     ...overrides,
   }
   return executor
