@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import proxyAddr from 'proxy-addr'
 import { z } from 'zod'
 import { type EncryptionKey, parseEncryptionKey } from './secrets/encryption-key.ts'
@@ -26,6 +26,25 @@ const path = z
   .string()
   .min(1)
   .transform((value) => resolve(value))
+
+/** What may be less than one. */
+const positive = (maximum: number) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .positive('must be more than 0')
+    .max(maximum, `must be at most ${maximum}`)
+
+const portRange = z
+  .string()
+  .regex(/^\d+-\d+$/, 'must be two ports such as 8100-8199')
+  .transform((value) => {
+    const [first = 0, last = 0] = value.split('-').map(Number)
+    return { first, last }
+  })
+  .refine(
+    ({ first, last }) => first >= 1 && first <= last && last <= 65_535,
+    'must be two ports from 1 to 65535, the lower one first',
+  )
 
 const list = z.string().transform((value) =>
   value
@@ -94,6 +113,14 @@ const Environment = z.object({
   TRAINYARD_ARTIFACT_QUIET_MS: wholeNumber(0, 600_000).default(2000),
   TRAINYARD_RUN_ENV: list.default([]),
   TRAINYARD_FREE_COMMANDS: flag.optional(),
+  TRAINYARD_MODEL_ROOTS: list.optional(),
+  TRAINYARD_ALLOW_HUB_MODELS: flag.default(false),
+  TRAINYARD_TRUST_REMOTE_CODE: flag.default(false),
+  TRAINYARD_DEPLOYMENT_HOST: z.string().min(1).default('127.0.0.1'),
+  TRAINYARD_DEPLOYMENT_PORTS: portRange.default({ first: 8100, last: 8199 }),
+  TRAINYARD_DEPLOYMENT_START_MINUTES: positive(1440).default(20),
+  TRAINYARD_DEPLOYMENT_STOP_SECONDS: positive(3600).default(30),
+  TRAINYARD_DEPLOYMENT_MAX_RESTARTS: wholeNumber(0, 1000).default(5),
   TRAINYARD_ALLOWED_ORIGINS: list.default([]),
   TRAINYARD_SMTP_URL: smtpUrl.optional(),
   TRAINYARD_MAIL_FROM: mailbox.optional(),
@@ -161,6 +188,22 @@ export interface Config {
   runEnv: string[]
   /** Whether members may say themselves what a project runs, instead of choosing a launcher of an administrator's. */
   freeCommands: boolean
+  /** The folders that models may be served from. */
+  modelRoots: string[]
+  /** Whether models may be named as on the Hugging Face hub, from where the engine fetches them. */
+  allowHubModels: boolean
+  /** Whether an engine may be told to run code that comes with a model. */
+  trustRemoteCode: boolean
+  /** The address that model servers listen on. */
+  deploymentHost: string
+  /** The ports that they get, both ends included. */
+  deploymentPorts: { first: number; last: number }
+  /** How long a model server may take to become healthy. */
+  deploymentStartSeconds: number
+  /** How long one may take to end after SIGTERM. */
+  deploymentStopSeconds: number
+  /** How often one that crashes is started again before its deployment has failed. */
+  deploymentMaxRestarts: number
   /** Other origins whose pages may use the API from a browser, such as https://dashboard.example.org. */
   allowedOrigins: string[]
   /** The SMTP server that mail goes through, with its password; no mail is sent without one. */
@@ -226,6 +269,16 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     runEnv: env.TRAINYARD_RUN_ENV,
     // Whoever may say what is run may do all that the server may: on a network, that is for administrators to allow.
     freeCommands: env.TRAINYARD_FREE_COMMANDS ?? isForThisMachine(env.HOST, env.TRAINYARD_PUBLIC_URL),
+    modelRoots: env.TRAINYARD_MODEL_ROOTS?.map((root) => resolve(root)) ?? [
+      join(env.TRAINYARD_DATA_DIR, 'models'),
+    ],
+    allowHubModels: env.TRAINYARD_ALLOW_HUB_MODELS,
+    trustRemoteCode: env.TRAINYARD_TRUST_REMOTE_CODE,
+    deploymentHost: env.TRAINYARD_DEPLOYMENT_HOST,
+    deploymentPorts: env.TRAINYARD_DEPLOYMENT_PORTS,
+    deploymentStartSeconds: env.TRAINYARD_DEPLOYMENT_START_MINUTES * 60,
+    deploymentStopSeconds: env.TRAINYARD_DEPLOYMENT_STOP_SECONDS,
+    deploymentMaxRestarts: env.TRAINYARD_DEPLOYMENT_MAX_RESTARTS,
     allowedOrigins: env.TRAINYARD_ALLOWED_ORIGINS,
     trustedProxies: env.TRAINYARD_TRUSTED_PROXIES,
     introspection: env.TRAINYARD_INTROSPECTION,

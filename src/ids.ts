@@ -14,6 +14,9 @@ export const ID_PREFIX = {
   Run: 'run',
   Artifact: 'art',
   Launcher: 'lch',
+  Engine: 'eng',
+  Deployment: 'dep',
+  ModelServer: 'msv',
   AuditEvent: 'aud',
 } as const
 

@@ -11,13 +11,16 @@ interface SealedColumn {
   write(tx: Transaction, id: string, sealed: string): Promise<unknown>
 }
 
-type Reader = Pick<Transaction, 'secret' | 'launcher'>
+type Reader = Pick<Transaction, 'secret' | 'launcher' | 'engine'>
 
 /** What the secrets of the server itself are sealed for. */
 export const secretPurpose = (name: string) => `secret ${name}`
 
 /** What the environment of a launcher is sealed for. */
 export const launcherPurpose = (id: string) => `environment ${id}`
+
+/** What the environment of an engine is sealed for. */
+export const enginePurpose = (id: string) => `environment ${id}`
 
 /**
  * Every column that holds sealed text. What is not listed here is lost when the key is rotated: whoever adds
@@ -39,6 +42,16 @@ const SEALED_COLUMNS: SealedColumn[] = [
       )
     },
     write: (tx, id, environment) => tx.launcher.update({ where: { id }, data: { environment } }),
+  },
+  {
+    purpose: enginePurpose,
+    async read(reader) {
+      const engines = await reader.engine.findMany({ select: { id: true, environment: true } })
+      return engines.flatMap(({ id, environment }) =>
+        environment === null ? [] : [{ id, sealed: environment }],
+      )
+    },
+    write: (tx, id, environment) => tx.engine.update({ where: { id }, data: { environment } }),
   },
 ]
 

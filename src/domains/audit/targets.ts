@@ -9,7 +9,7 @@ export interface Target {
 }
 
 /** What has an id and cannot be shown by itself, or is no target. */
-const OTHER_KINDS = ['ProjectMember', 'ProjectVersion', 'AuditEvent'] as const
+const OTHER_KINDS = ['ProjectMember', 'ProjectVersion', 'AuditEvent', 'Engine', 'ModelServer'] as const
 type TargetKind = Exclude<IdKind, (typeof OTHER_KINDS)[number]>
 
 /** Finds what events are about by its id: the events of a page take one statement for each kind of thing. */
@@ -26,6 +26,7 @@ export function createTargetLoader({ prisma }: Database): (id: string) => Promis
     DatasetFile: (ids) => prisma.datasetFile.findMany(byIds(ids)),
     Run: (ids) => prisma.run.findMany(byIds(ids)),
     Artifact: (ids) => prisma.artifact.findMany(byIds(ids)),
+    Deployment: (ids) => prisma.deployment.findMany(byIds(ids)),
   }
 
   return createBatch(async (ids) => {
