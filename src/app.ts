@@ -12,6 +12,7 @@ import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
+import { createDeployments } from './domains/deployments/deployments.ts'
 import { createLauncherService } from './domains/launchers/service.ts'
 import { createProjectAccess } from './domains/projects/access.ts'
 import { createMemberService } from './domains/projects/members.ts'
@@ -131,6 +132,7 @@ export async function startApp(
     const executor = createLocalExecutor()
 
     let ownUrl = ''
+    let ownPort: number | null = null
     const publicUrl = () => config.publicUrl ?? ownUrl
     const signer = createDownloadSigner({
       secret: Buffer.from(signingKeys.download).toString('base64url'),
@@ -154,8 +156,19 @@ export async function startApp(
     onStop.push(() => accounts.settle())
     const { authenticate } = accounts
     const runs = createRunService({ ...shared, ...config, executor })
+    const deployments = createDeployments({
+      ...shared,
+      ...config,
+      sealer,
+      executor,
+      environment: inheritedEnvironment,
+      deploymentsDir: join(dataDir, 'deployments'),
+      ownPort: () => ownPort,
+      log: log.child({ domain: 'deployments' }),
+    })
     const services: Services = {
       ...accounts.services,
+      ...deployments.services,
       runs,
       access,
       projects: createProjectService({
@@ -193,6 +206,7 @@ export async function startApp(
       log: log.child({ domain: 'runs' }),
     })
     onStop.push(() => scheduler.stop())
+    onStop.push(() => deployments.stop())
 
     const retention = createAuditRetention({ database, log: log.child({ domain: 'audit' }), ...config })
     onStop.push(() => retention.stop())
@@ -240,6 +254,7 @@ export async function startApp(
     })
     const port = await listen(server, config.host, config.port)
     onStop.push(() => closeServer(server, STOP_GRACE_MS))
+    ownPort = port
     ownUrl = localUrl(config.host, port)
     onStop.push(
       serveSockets({
@@ -254,6 +269,7 @@ export async function startApp(
     )
 
     await scheduler.start()
+    await deployments.start()
     retention.start()
     // Last, because a password that was made up is shown only by a server that runs.
     const newPassword = await services.accounts.ensureAdministrator(config.adminPassword)

@@ -4,6 +4,7 @@ import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
+import type { DeploymentServices } from '../domains/deployments/deployments.ts'
 import type { LauncherService } from '../domains/launchers/service.ts'
 import type { ProjectAccess } from '../domains/projects/access.ts'
 import type { MemberService } from '../domains/projects/members.ts'
@@ -17,7 +18,7 @@ import { UnauthenticatedError } from '../errors.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 
 /** The services that resolvers call. */
-export interface Services extends AccountServices {
+export interface Services extends AccountServices, DeploymentServices {
   access: ProjectAccess
   projects: ProjectService
   members: MemberService

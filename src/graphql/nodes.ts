@@ -22,6 +22,7 @@ export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
   Run: ({ runs }, principal, id) => runs.find(principal, id),
   Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),
   Dataset: ({ datasets }, principal, id) => datasets.find(principal, id),
+  Deployment: ({ deployments }, principal, id) => deployments.find(principal, id),
   DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
   AuditEvent: byItsType,
 }

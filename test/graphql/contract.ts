@@ -139,6 +139,28 @@ export const CONTRACT = /* GraphQL */ `
   }
   type TrainConfig { filename: String!, sizeBytes: BigInt!, uploadedAt: DateTime!, content: JSON! }
 
+  enum DeploymentStatus { PENDING STARTING RUNNING UNHEALTHY STOPPING STOPPED FAILED }
+  type Deployment implements Node {
+    id: ID!
+    modelPath: String!
+    modelVersion: String
+    tags: [String!]!
+    gpuIds: [Int!]!
+    port: Int
+    pid: Int
+    status: DeploymentStatus!
+    statusReason: String
+    healthy: Boolean!
+    healthPath: String!
+    command: String!
+    endpoint: String
+    logs(first: Int, after: String, last: Int, before: String, filter: LogFilter): LogConnection!
+    restarts: Int!
+    createdAt: DateTime!
+    startedAt: DateTime
+    stoppedAt: DateTime
+  }
+
   enum Role { ADMIN MEMBER }
   type User implements Node {
     id: ID!
@@ -162,7 +184,10 @@ export const CONTRACT = /* GraphQL */ `
     artifact(id: ID!): Artifact
     dataset(ref: String!): Dataset
     datasets(filter: DatasetFilter, first: Int, after: String, last: Int, before: String): DatasetConnection!
+    deployment(id: ID!): Deployment
+    deployments(filter: DeploymentFilter, first: Int, after: String, last: Int, before: String): DeploymentConnection!
   }
+  input DeploymentFilter { model: String, tag: String, status: DeploymentStatus }
   input ProjectFilter { owner: String, status: ProjectStatus, tag: String, search: String }
   input RunFilter { project: String, status: [RunStatus!], search: String }
   input ArtifactFilter { type: ArtifactType, tag: ArtifactTagValue }
@@ -189,12 +214,17 @@ export const CONTRACT = /* GraphQL */ `
     registerArtifact(input: RegisterArtifactInput!): RegisterArtifactResult!
     tagArtifact(input: TagArtifactInput!): TagArtifactResult!
     untagArtifact(input: UntagArtifactInput!): UntagArtifactResult!
+    createDeployment(input: CreateDeploymentInput!): CreateDeploymentResult!
+    stopDeployment(input: StopDeploymentInput!): StopDeploymentResult!
+    deleteDeployment(input: DeleteDeploymentInput!): DeleteDeploymentResult!
   }
 
   type Subscription {
     runUpdated(runId: ID, project: String): Run!
     runLogs(runId: ID!, after: String, filter: LogFilter): LogBatch!
     runMetrics(runId: ID!, keys: [String!], after: String): MetricBatch!
+    deploymentUpdated(deploymentId: ID): Deployment!
+    deploymentLogs(deploymentId: ID!, after: String, filter: LogFilter): LogBatch!
   }
   type LogBatch { lines: [LogLine!]!, cursor: String! }
   type MetricBatch { points: [MetricValue!]!, cursor: String! }
@@ -229,6 +259,19 @@ export const INPUT_FIELDS: Record<string, string[]> = {
   LogMetricsInput: ['runId', 'series'],
   MetricColumnsInput: ['key', 'steps', 'values', 'timestamps'],
   TagArtifactInput: ['artifactId', 'value', 'notes'],
+  CreateDeploymentInput: [
+    'modelPath',
+    'artifactId',
+    'modelVersion',
+    'tags',
+    'extraArgs',
+    'preferredGpu',
+    'gpuCount',
+    'healthPath',
+    'idempotencyKey',
+  ],
+  StopDeploymentInput: ['deploymentId', 'force'],
+  DeleteDeploymentInput: ['deploymentId'],
 }
 
 /** What each mutation gives when it succeeds. */
@@ -278,4 +321,12 @@ export const MADE_BY: Record<string, string> = {
   tagArtifact: 'Artifact',
   untagArtifact: 'Artifact',
   exportAudit: 'AuditExport',
+  createDeployment: 'Deployment',
+  startDeployment: 'Deployment',
+  updateDeployment: 'Deployment',
+  stopDeployment: 'Deployment',
+  deleteDeployment: 'Deployment',
+  createEngine: 'Engine',
+  updateEngine: 'Engine',
+  deleteEngine: 'Engine',
 }

@@ -3,7 +3,7 @@ import { type Person, signInAgain } from '../support/people.ts'
 import { type AskFor, type Asking, createSamples } from './asking.ts'
 import { ask } from './send.ts'
 import type { Role, Subject } from './table.ts'
-import type { World } from './world.ts'
+import { ENGINE_COMMAND, type World } from './world.ts'
 
 const PASSWORD = 'a password of theirs'
 const sample = createSamples()
@@ -117,6 +117,32 @@ export const MUTATIONS: Record<string, AskFor> = {
     return { ...input(tag, Artifact), spend }
   },
 
+  'Mutation.createDeployment': (world, subject) => {
+    const { Artifact } = world.things(subject)
+    return input({ artifactId: Artifact, engine: world.engine, name: world.newName() }, Artifact)
+  },
+  // It is being served: that it is not started a second time is all that is said of it.
+  'Mutation.startDeployment': (world, subject) => {
+    const { Deployment } = world.things(subject)
+    return { ...input({ deploymentId: Deployment }, Deployment), passes: ['CONFLICT'] }
+  },
+  'Mutation.updateDeployment': (world, subject) => {
+    const { Deployment } = world.things(subject)
+    return input({ deploymentId: Deployment, tags: [world.newName()] }, Deployment)
+  },
+  'Mutation.stopDeployment': async (world, subject) => {
+    const { sample: deploymentId, spend } = await sample(`stop ${subject}`, () =>
+      newDeployment(world, subject),
+    )
+    return { ...input({ deploymentId, force: true }, deploymentId), spend }
+  },
+  'Mutation.deleteDeployment': async (world, subject) => {
+    const { sample: deploymentId, spend } = await sample(`remove ${subject}`, () =>
+      newDeployment(world, subject),
+    )
+    return { ...input({ deploymentId }, deploymentId), spend }
+  },
+
   'Mutation.login': (world) => input({ username: world.other.username, password: world.other.password }),
   // Without a cookie there is no session to go on with, whoever asks.
   'Mutation.refreshSession': () => ({ args: {}, passes: ['UNAUTHENTICATED'] }),
@@ -185,6 +211,17 @@ export const MUTATIONS: Record<string, AskFor> = {
   'Mutation.createPasswordReset': async (world) => input({ user: await someUser(world) }),
   'Mutation.exportAudit': () => input({ format: 'CSV' }),
 
+  'Mutation.createEngine': (world) => input({ name: world.newName(), command: ENGINE_COMMAND }),
+  'Mutation.updateEngine': (world) => input({ ref: world.engine, description: world.newName() }),
+  'Mutation.deleteEngine': async (world) => {
+    const { sample: ref, spend } = await sample('engine', async () => {
+      const name = world.newName()
+      await ask(world.as('admin'), 'createEngine', { name, command: ENGINE_COMMAND })
+      return name
+    })
+    return { ...input({ ref }), spend }
+  },
+
   'Mutation.createLauncher': (world) => input({ name: world.newName(), command: ['true'] }),
   'Mutation.updateLauncher': (world) => input({ ref: world.Launcher, description: world.newName() }),
   'Mutation.deleteLauncher': async (world) => {
@@ -201,6 +238,11 @@ function input(fields: object, about?: string): Asking {
 
 function upload(dataset: string, file: File): Asking {
   return { ...input({ dataset, file: null }, dataset), files: { 'variables.input.file': file } }
+}
+
+/** A deployment that is as a subject is. @returns its id */
+function newDeployment(world: World, subject: Subject): Promise<string> {
+  return world.newDeployment(subject, world.things(subject).Artifact)
 }
 
 /** A dataset that is as a subject is. @returns its id */

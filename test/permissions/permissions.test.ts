@@ -204,16 +204,17 @@ describe('a subscription', () => {
   })
 })
 
-/** What a subscription begins with. Everybody signed in sees the run of `team`, so a list is read up to that. */
+/** What a subscription begins with. Everybody signed in sees what is in `team`, so a list is read up to that. */
 async function outcomeOfWatching(client: ApiClient, field: string, { args, among }: Asking): Promise<string> {
   const text = operationFor('subscription', field, args)
   const messages = client.watch<Record<string, { id?: string }>, object>(text, args)
-  const lastOfAll = world.things('team').Run
+  const { Run, Deployment } = world.things('team')
+  const lastOfAll = [Run, Deployment]
   try {
     for await (const message of messages) {
       const id = message[field]?.id
       if (among === undefined || id === among) return 'ok'
-      if (id === lastOfAll) return 'absent'
+      if (id !== undefined && lastOfAll.includes(id)) return 'absent'
     }
     return 'absent'
   } catch (error) {

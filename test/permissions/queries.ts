@@ -13,6 +13,12 @@ export const QUERIES: Record<string, AskFor> = {
   }),
   'Query.serverInfo': () => ({ args: {} }),
   'Query.node': (world, subject) => about('id', world.things(subject).Project),
+  'Query.engines': () => ({ args: {} }),
+  'Query.deployment': (world, subject) => about('id', world.things(subject).Deployment),
+  'Query.deployments': (world, subject) => ({
+    args: { first: 100 },
+    among: world.things(subject).Deployment,
+  }),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
@@ -42,6 +48,13 @@ export const QUERIES: Record<string, AskFor> = {
   'Subscription.runUpdated (of all)': (world, subject) => ({ args: {}, among: world.things(subject).Run }),
   'Subscription.runLogs': (world, subject) => about('runId', world.things(subject).Run),
   'Subscription.runMetrics': (world, subject) => about('runId', world.things(subject).Run),
+  'Subscription.deploymentUpdated': (world, subject) =>
+    about('deploymentId', world.things(subject).Deployment),
+  'Subscription.deploymentUpdated (of all)': (world, subject) => ({
+    args: {},
+    among: world.things(subject).Deployment,
+  }),
+  'Subscription.deploymentLogs': (world, subject) => about('deploymentId', world.things(subject).Deployment),
 }
 
 /** Asks for one thing by its id. */

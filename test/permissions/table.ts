@@ -123,6 +123,10 @@ Query.dataset (in no project)    hold
 Query.dataset (by name)          see
 Query.datasets                   see
 
+Query.deployment                 see
+Query.deployments                see
+Query.engines                    choose
+
 Query.launcher                   choose
 Query.launchers                  choose
 
@@ -137,6 +141,7 @@ node(Run)                        see
 node(Artifact)                   see
 node(Dataset)                    see
 node(DatasetFile)                see
+node(Deployment)                 see
 
 Project.owner                    see
 Project.dataset                  see
@@ -166,6 +171,11 @@ Dataset.files                    see
 Dataset.trainConfig              see
 Dataset.project                  seeInside
 DatasetFile.dataset              see
+Deployment.project               see
+Deployment.artifact              see
+Deployment.createdBy             see
+Deployment.logs                  see
+Deployment.environment           see
 User.sessions                    private
 User.apiTokens                   private
 User.passwordReset               never
@@ -196,6 +206,9 @@ Subscription.runUpdated (of a project) see
 Subscription.runUpdated (of all) see
 Subscription.runLogs             see
 Subscription.runMetrics          see
+Subscription.deploymentUpdated   see
+Subscription.deploymentUpdated (of all) see
+Subscription.deploymentLogs      see
 
 Mutation.createProject           make
 Mutation.updateProject           work
@@ -224,6 +237,12 @@ Mutation.registerArtifact        report
 Mutation.tagArtifact             work
 Mutation.untagArtifact           work
 
+Mutation.createDeployment        work
+Mutation.startDeployment         work
+Mutation.updateDeployment        work
+Mutation.stopDeployment          work
+Mutation.deleteDeployment        work
+
 Mutation.login                   open
 Mutation.refreshSession          open
 Mutation.register                open
@@ -251,10 +270,15 @@ Mutation.exportAudit             administer
 Mutation.createLauncher          administer
 Mutation.updateLauncher          administer
 Mutation.deleteLauncher          administer
+
+Mutation.createEngine            administer
+Mutation.updateEngine            administer
+Mutation.deleteEngine            administer
 `
 
 /** Fields that lead to values which are a part of what they stand in, and are nothing by themselves. */
 export const PARTS = `
+Deployment.usage
 LogBatch.lines MetricBatch.points MetricSeries.buckets
 ProjectVersion.changes ServerStatistics.runs ValidationError.issues
 Session.user

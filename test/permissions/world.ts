@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { openDatabase } from '../../src/db/database.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { type ApiClient, createClient } from '../support/client.ts'
+import { deleteDeployments } from '../support/delete-deployments.ts'
 import { endRuns } from '../support/end-runs.ts'
 import { givenPerson, type Person } from '../support/people.ts'
 import { seed } from '../support/seed.ts'
@@ -16,6 +17,9 @@ const COMMAND = [
   'mkdir -p "$TRAINYARD_OUTPUT_DIR/checkpoint-1" && echo weights > "$TRAINYARD_OUTPUT_DIR/checkpoint-1/model.bin" && ' +
     'echo "token $TRAINYARD_TOKEN" && echo "step=1 loss=0.5" && exec sleep 600',
 ]
+
+/** Loads for ever. */
+export const ENGINE_COMMAND = ['bash', '-c', 'exec sleep 600', '{model}', '{port}']
 
 /** The three kinds of projects that the table knows. */
 const REALMS = ['shared', 'team', 'foreign'] as const
@@ -32,6 +36,7 @@ export interface Things {
   Dataset: string
   datasetName: string
   DatasetFile: string
+  Deployment: string
 }
 
 /** What belongs to an account. */
@@ -64,6 +69,10 @@ export interface World {
   Launcher: string
   /** A project like that of a subject, made for a test that may end it. */
   newProject(subject: Subject, datasetName?: string): Promise<{ id: string; name: string }>
+  /** A deployment of an artifact, made for a test that may end it. */
+  newDeployment(subject: Subject, artifactId: string): Promise<string>
+  /** The name of an engine. */
+  engine: string
   newName(): string
   stop(): Promise<void>
 }
@@ -74,6 +83,7 @@ export async function createWorld(): Promise<World> {
     rateLimitPoints: 0,
     rateLimitAnonymousRequests: 0,
     maxConcurrentRuns: 4,
+    deploymentPorts: { first: 18_500, last: 18_599 },
   })
   let made = 0
   const newName = () => `thing-${++made}`
@@ -110,6 +120,12 @@ export async function createWorld(): Promise<World> {
     return { id, name }
   }
 
+  const engine = 'the-engine'
+  await ask(people.admin.api, 'createEngine', { name: engine, command: ENGINE_COMMAND })
+
+  const newDeployment = (subject: Subject, artifactId: string) =>
+    ask(makers[realmOf(subject)], 'createDeployment', { artifactId, engine, environment: 'staging' })
+
   async function newThings(realm: Realm): Promise<Things> {
     const maker = makers[realm]
     const given = seed(maker)
@@ -143,6 +159,7 @@ export async function createWorld(): Promise<World> {
       Dataset: dataset,
       datasetName,
       DatasetFile: stored.files[0]?.id ?? '',
+      Deployment: await newDeployment(realm, artifact),
     }
   }
 
@@ -226,9 +243,12 @@ export async function createWorld(): Promise<World> {
     AuditEvent: auditEvents.edges[0]?.node.id ?? '',
     Launcher,
     newProject,
+    newDeployment,
+    engine,
     newName,
     async stop() {
       await endRuns(app.api)
+      await deleteDeployments(app.api)
       const all = [...Object.values(clients), people.other.api]
       await Promise.all(all.map((client) => client.close()))
       await app.stop()

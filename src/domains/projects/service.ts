@@ -232,6 +232,16 @@ export function createProjectService(deps: ProjectDependencies) {
             `Project ${found.name} has active runs (${active.map((run) => run.name).join(', ')}): cancel them first.`,
           )
         }
+        const deployments = await tx.deployment.findMany({
+          where: { projectId: found.id },
+          select: { name: true },
+          take: MOST_NAMED,
+        })
+        if (deployments.length > 0) {
+          throw new ConflictError(
+            `Project ${found.name} has deployments (${deployments.map(({ name }) => name).join(', ')}): delete them first.`,
+          )
+        }
         const project = await tx.project.findUniqueOrThrow({ ...query, where: { id: found.id } })
         await tx.project.delete({ where: { id: found.id } })
         await tx.stream.deleteMany({
@@ -251,6 +261,9 @@ export function createProjectService(deps: ProjectDependencies) {
     },
   }
 }
+
+/** How many of what is in the way a message names. */
+const MOST_NAMED = 20
 
 const RUN_PARTS = { id: true, name: true, status: true, logStreamId: true, metricStreamId: true } as const
 

@@ -58,5 +58,14 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   tagArtifact: 'ARTIFACT_TAGGED',
   untagArtifact: 'ARTIFACT_UNTAGGED',
 
+  createDeployment: 'DEPLOYMENT_CREATED',
+  startDeployment: 'DEPLOYMENT_STARTED',
+  updateDeployment: 'DEPLOYMENT_UPDATED',
+  stopDeployment: 'DEPLOYMENT_STOPPED',
+  deleteDeployment: 'DEPLOYMENT_DELETED',
+  createEngine: 'ENGINE_CREATED',
+  updateEngine: 'ENGINE_UPDATED',
+  deleteEngine: 'ENGINE_DELETED',
+
   exportAudit: 'AUDIT_EXPORTED',
 }

@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { ConflictError, NotFoundError } from '../../errors.ts'
+import type { Deployment } from '../../generated/prisma/client.ts'
+import { waitFor } from '../../streams/wait.ts'
+import { type Principal, requireUser } from '../accounts/principal.ts'
+import { recordEvent } from '../audit/record.ts'
+import { parseInput } from '../input.ts'
+import { requireChangeable } from './access.ts'
+import type { DeploymentDependencies, DeploymentQuery } from './dependencies.ts'
+import { DeploymentInput, StopDeploymentInput } from './inputs.ts'
+import {
+  announceDeployment,
+  type DeploymentKey,
+  deploymentTopics,
+  graceOf,
+  removeRows,
+  settle,
+  targetOf,
+  transition,
+} from './lifecycle.ts'
+import { endServers, noteInLog } from './model-servers.ts'
+import { deploymentFolder, processFolder } from './paths.ts'
+
+/** How much longer than its grace something that is killed may take to be gone, in ms. */
+const KILL_MS = 15_000
+
+/** The ends of deployments: stopped, unloaded, deleted. */
+export function createDeploymentEndings(deps: DeploymentDependencies) {
+  const { database, signals, executor, now = () => new Date() } = deps
+  const { prisma } = database
+  const graceMs = deps.deploymentStopSeconds * 1000
+
+  return {
+    /**
+     * Stops a deployment: SIGTERM to all processes, and SIGKILL at once when it is forced. Returns when they are gone.
+     *
+     * @throws NotFoundError, ForbiddenError, ConflictError when there is nothing to stop, or when they have not ended
+     *   within the grace; they are not killed then
+     */
+    async stop(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
+      requireUser(principal, 'RUN')
+      const { deploymentId, force } = parseInput(StopDeploymentInput, input)
+      const by = principal.kind === 'user' ? principal.username : ''
+      const killAfterSeconds = force ? 0 : null
+      const deployment = await database.transaction(async (tx) => {
+        const found = await requireChangeable(tx, principal, deploymentId)
+        if (found.status === 'FAILED' || (found.status === 'STOPPED' && !found.unloaded)) {
+          throw new ConflictError(`Deployment ${found.name} is ${found.status}: there is nothing to stop.`)
+        }
+        const statusReason = `Stopped by ${by}.`
+        const unloaded = false
+        if (found.status === 'STOPPED' || found.status === 'STOPPING') {
+          await tx.deployment.update({ where: { id: found.id }, data: { statusReason, unloaded } })
+        } else {
+          await transition(tx, found.id, 'STOPPING', now(), { statusReason })
+          await noteInLog(database, tx, found, `Stop requested by ${by}.`)
+        }
+        await endServers(tx, found.id, killAfterSeconds)
+        await recordEvent(tx, principal, {
+          action: 'DEPLOYMENT_STOPPED',
+          target: targetOf(found),
+          details: { force: force ?? false },
+        })
+        await settle(tx, found.id, now())
+        return found
+      })
+      await passOn(deployment)
+      const isOver = await waitFor(
+        {
+          signals,
+          topic: deploymentTopics.changed(deployment.id),
+          timeoutMs: graceMs + (force ? KILL_MS : 0),
+        },
+        async () => (await statusOf(deployment.id)) !== 'STOPPING' || null,
+      )
+      if (!isOver) {
+        throw new ConflictError(
+          `Deployment ${deployment.name} has not ended within ${deps.deploymentStopSeconds} s after SIGTERM. It goes on being stopped; force kills it.`,
+        )
+      }
+      const stopped = await prisma.deployment.findUnique({ ...query, where: { id: deployment.id } })
+      if (!stopped) throw new NotFoundError('deployment', deployment.id)
+      return stopped
+    },
+
+    /**
+     * Removes a deployment with its log; what still runs of it is ended first, and killed after the grace. Returns when
+     * nothing is left, neither of its processes nor of its reservations.
+     *
+     * @returns the deployment as it was
+     * @throws NotFoundError, ForbiddenError, ConflictError when its processes outlive even that
+     */
+    async delete(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
+      requireUser(principal, 'RUN')
+      const { deploymentId } = parseInput(DeploymentInput, input)
+      const { key, asItWas } = await database.transaction(async (tx) => {
+        const found = await requireChangeable(tx, principal, deploymentId)
+        const asItWas = await tx.deployment.findUniqueOrThrow({ ...query, where: { id: found.id } })
+        await recordEvent(tx, principal, { action: 'DEPLOYMENT_DELETED', target: targetOf(found) })
+        await tx.deployment.update({ where: { id: found.id }, data: { removing: true, unloaded: false } })
+        await transition(tx, found.id, 'STOPPING', now())
+        await endServers(tx, found.id, deps.deploymentStopSeconds)
+        const count = await tx.modelServer.count({ where: { deploymentId: found.id } })
+        if (count === 0) await removeRows(tx, found)
+        return { key: { id: found.id, logStreamId: found.logStreamId }, asItWas }
+      })
+      await passOn(key)
+      const isGone = await waitFor(
+        { signals, topic: deploymentTopics.changed(key.id), timeoutMs: graceMs + KILL_MS },
+        async () => (await statusOf(key.id)) === null || null,
+      )
+      if (isGone) {
+        await rm(deploymentFolder(deps.deploymentsDir, key.id), { recursive: true, force: true })
+        return asItWas
+      }
+      throw new ConflictError('The processes of this deployment do not end. It is removed when they do.')
+    },
+
+    /**
+     * Stops a deployment that nobody uses; the next request for its model starts it again.
+     *
+     * @returns whether this did it
+     */
+    async unload(key: DeploymentKey, statusReason: string): Promise<boolean> {
+      const isDone = await database.transaction(async (tx) => {
+        if (!(await transition(tx, key.id, 'STOPPING', now(), { statusReason, unloaded: true }))) return false
+        await noteInLog(database, tx, key, statusReason)
+        await endServers(tx, key.id, deps.deploymentStopSeconds)
+        await settle(tx, key.id, now())
+        return true
+      })
+      if (isDone) await passOn(key)
+      return isDone
+    },
+  }
+
+  /** Asks the processes to end; those that are not asked because this server dies, the next one asks. */
+  async function passOn(key: DeploymentKey): Promise<void> {
+    announceDeployment(signals, key)
+    const servers = await prisma.modelServer.findMany({ where: { deploymentId: key.id } })
+    for (const server of servers) {
+      const folder = processFolder(deps.deploymentsDir, server)
+      if (existsSync(folder)) await executor.terminate(folder, { graceSeconds: graceOf(server) })
+    }
+  }
+
+  async function statusOf(id: string): Promise<string | null> {
+    const found = await prisma.deployment.findUnique({ where: { id }, select: { status: true } })
+    return found?.status ?? null
+  }
+}

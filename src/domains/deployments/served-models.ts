@@ -1,0 +1,75 @@
+import type { Database } from '../../db/database.ts'
+import type { Deployment, ModelServer } from '../../generated/prisma/client.ts'
+import type { Signals } from '../../streams/signals.ts'
+import { deploymentTopics } from './lifecycle.ts'
+import { settingsOf } from './settings.ts'
+
+/** A model server that answers requests. */
+export interface Target {
+  modelServerId: string
+  /** What it calls its model; another name than its deployment has while that is changed. */
+  name: string
+  port: number
+  healthySince: Date
+}
+
+/** A deployment as requests for its model see it. */
+export interface ServedDeployment {
+  deployment: Deployment
+  /** The username of its maker. */
+  madeBy: string
+  targets: Target[]
+}
+
+/** Who serves what now, in memory, so that a request costs no statement. */
+export interface ServedModels {
+  /** All deployments that are not being deleted. */
+  read(): Promise<ServedDeployment[]>
+  stop(): void
+}
+
+/** Reads again after every change of a deployment. */
+export function createServedModels(deps: { database: Database; signals: Signals }): ServedModels {
+  let current: Promise<ServedDeployment[]> | null = null
+  const stop = deps.signals.listen(deploymentTopics.any, () => {
+    current = null
+  })
+
+  async function load(): Promise<ServedDeployment[]> {
+    const rows = await deps.database.prisma.deployment.findMany({
+      where: { removing: false },
+      include: {
+        createdBy: { select: { username: true } },
+        modelServers: { where: { phase: 'HEALTHY', ending: false }, orderBy: { revision: 'asc' } },
+      },
+      orderBy: { id: 'asc' },
+    })
+    return rows.map(({ createdBy, modelServers, ...deployment }) => ({
+      deployment,
+      madeBy: createdBy.username,
+      targets: modelServers.map(targetOf),
+    }))
+  }
+
+  return {
+    read() {
+      if (current) return current
+      const loading = load()
+      current = loading
+      loading.catch(() => {
+        if (current === loading) current = null
+      })
+      return loading
+    },
+    stop,
+  }
+}
+
+function targetOf({ id, settings, port, healthySince, createdAt }: ModelServer): Target {
+  return {
+    modelServerId: id,
+    name: settingsOf(settings).name,
+    port,
+    healthySince: healthySince ?? createdAt,
+  }
+}

@@ -1,0 +1,265 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { watchFolder } from '../../../execution/output/wake-on-change.ts'
+import { localUrl } from '../../../local-url.ts'
+import { outageOf } from '../../../outage.ts'
+import type { Signals } from '../../../streams/signals.ts'
+import { inBackground } from '../../runs/worker/in-background.ts'
+import { announceDeployment, graceOf } from '../lifecycle.ts'
+import type { Load } from '../load.ts'
+import { processFolder } from '../paths.ts'
+import { settingsOf } from '../settings.ts'
+import { findHealthProblem } from './health.ts'
+import { type LaunchDependencies, launchModelServer } from './launch.ts'
+import {
+  type AttendedServer,
+  conclude,
+  type EndReport,
+  forgiveCrashes,
+  giveUp,
+  type Limits,
+  noteHealthy,
+  noteLaunched,
+  noteUnhealthy,
+  releasePlace,
+} from './outcomes.ts'
+import { createServerOutput } from './server-output.ts'
+
+/** What it takes to see a model server through. */
+export interface AttendDependencies extends LaunchDependencies, Limits {
+  signals: Signals
+  log: Logger
+  load: Load
+  /** The address that model servers listen on. */
+  deploymentHost: string
+}
+
+/** How often the folder of a process is looked at, in ms, where the operating system does not tell of changes. */
+const POLL_MS = 500
+/** How long new output may wait for more, in ms. */
+const PACE_MS = 20
+/** How often the database is asked what is wanted of a model server, in ms. */
+const READ_MS = 1000
+/** How often its health is checked, in ms: until it is healthy, and then. */
+const CHECK_MS = { trying: 250, healthy: 2000 }
+/** So many checks in a row that fail make it unhealthy: one may be lost in a moment of load. */
+const FAILURES = 2
+/** How long one that was replaced may take for the requests that it has, in ms. */
+const DRAIN_MS = 60_000
+/** How long to wait before looking again after something went wrong here, in ms. */
+const RETRY_MS = 1000
+/** How long what goes on going wrong is not logged again, in ms. */
+const QUIET_MS = 60_000
+
+/**
+ * Sees a model server through to its end: starts its process unless that was done already, stores its output, checks
+ * its health, starts it again when it crashes, and gives its place back when nothing of it is left. Everything it
+ * needs is in the database and the process's folder, so it continues where an earlier server stopped.
+ *
+ * Ends early, leaving the process alone, when `signal` aborts.
+ */
+export async function attendModelServer(
+  deps: AttendDependencies,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = deps.log.child({ modelServerId: id })
+  let quietUntil = 0
+  while (!signal.aborted) {
+    try {
+      const server = await readServer(deps, id)
+      if (!server) return
+      if (server.launchedAt === null && server.launchAt.getTime() > Date.now() && !server.ending) {
+        const rest = Math.min(server.launchAt.getTime() - Date.now(), POLL_MS)
+        await sleep(rest, undefined, { signal }).catch(() => undefined)
+      } else await attendProcess({ ...deps, log }, server, signal)
+    } catch (error) {
+      // Nothing is lost: the next round continues from what is stored.
+      if (performance.now() >= quietUntil) {
+        log.error({ err: error }, 'attending a model server failed; trying again')
+        quietUntil = performance.now() + QUIET_MS
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+type Server = NonNullable<Awaited<ReturnType<typeof readServer>>>
+
+function readServer({ database }: AttendDependencies, id: string) {
+  return database.prisma.modelServer.findUnique({
+    where: { id },
+    include: { gpus: true, deployment: { select: { id: true, logStreamId: true } } },
+  })
+}
+
+/** Follows one process of a model server to its end. */
+async function attendProcess(deps: AttendDependencies, first: Server, signal: AbortSignal): Promise<void> {
+  const { database, signals, executor } = deps
+  const folder = processFolder(deps.deploymentsDir, first)
+  const output = createServerOutput(deps, first, { folder, logStreamId: first.deployment.logStreamId })
+  const health = createHealthChecks(deps, folder, signal)
+  const checks = inBackground(() => health.check(), CHECK_MS.trying)
+  const endIfAsked = createEndRelay(deps, folder)
+  const changes = existsSync(folder) ? watchFolder(folder, () => undefined) : null
+  let server = first
+  let nextRead = performance.now() + READ_MS
+  try {
+    await endIfAsked(server)
+    while (!signal.aborted) {
+      // Asked before the output is read, so that once it is over everything was there to be read.
+      const report = existsSync(folder) ? await executor.inspect(folder) : { state: 'absent' as const }
+      if (report.state === 'absent') {
+        if (server.launchedAt !== null) return await end(lost())
+        if (server.ending) return await release()
+        const failure = await start(deps, server, folder)
+        // The folder is there now, and is watched from the next round on.
+        return failure ? await end(failure) : undefined
+      }
+      if (report.state === 'running') {
+        if (server.pid !== report.pid) {
+          await noteLaunched(database, server, report)
+          announceDeployment(signals, server.deployment)
+          server = (await readServer(deps, server.id)) ?? server
+        }
+        health.look(server)
+        checks.tick()
+      } else if (report.state !== 'starting') return await end(report)
+      const more = await output.collect()
+      if (performance.now() >= nextRead) {
+        const found = await readServer(deps, server.id)
+        if (!found) return
+        server = found
+        nextRead = performance.now() + READ_MS
+        await endIfAsked(server)
+      }
+      if (!more) await changes?.wait({ paceMs: PACE_MS, pollMs: POLL_MS }, signal)
+    }
+  } finally {
+    changes?.close()
+    await checks.idle()
+    await output.close()
+  }
+
+  async function end(report: EndReport): Promise<void> {
+    await checks.idle()
+    await output.finish()
+    await conclude(database, server, report, health.cause(), deps)
+    deps.log.info({ deploymentId: server.deploymentId, report: report.state }, 'a model server has ended')
+    await rm(folder, { recursive: true, force: true })
+    announceDeployment(signals, server.deployment)
+  }
+
+  async function release(): Promise<void> {
+    await releasePlace(database, server)
+    announceDeployment(signals, server.deployment)
+  }
+}
+
+/** Starts the process, of which nothing is known in its folder; what it returns is why there is none. */
+async function start(deps: AttendDependencies, server: Server, folder: string): Promise<EndReport | null> {
+  try {
+    await launchModelServer(deps, server)
+    return null
+  } catch (error) {
+    // It starts when there is room again.
+    if (outageOf(error)) throw error
+    deps.log.warn({ err: error }, 'a model server could not be started')
+    // So that what was under way all the same never starts a command that has failed.
+    if (existsSync(folder)) await deps.executor.terminate(folder, { graceSeconds: 0 })
+    const reason = error instanceof Error ? error.message : String(error)
+    return { state: 'failed', reason, endedAt: new Date() }
+  }
+}
+
+function lost(): EndReport {
+  return {
+    state: 'lost',
+    reason: 'The records of its process are gone from its folder.',
+    termination: null,
+    cleanup: { killed: false, unfinishedFiles: [] },
+  }
+}
+
+/**
+ * Passes on that a model server is to end. Who wanted it does that too, but may have died in between; to ask twice
+ * does no harm.
+ */
+function createEndRelay({ executor, load }: AttendDependencies, folder: string) {
+  let passedOn: number | null = null
+  let drainUntil = 0
+  return async (server: Server): Promise<void> => {
+    if (!server.ending || !existsSync(folder)) return
+    if (server.retired && load.count(server.id) > 0) {
+      drainUntil ||= performance.now() + DRAIN_MS
+      if (performance.now() < drainUntil) return
+    }
+    const graceSeconds = graceOf(server)
+    if (graceSeconds === passedOn) return
+    await executor.terminate(folder, { graceSeconds })
+    passedOn = graceSeconds
+  }
+}
+
+/** Checks the health of a model server, and writes down what changes. */
+function createHealthChecks(deps: AttendDependencies, folder: string, signal: AbortSignal) {
+  const { database, signals, executor, deploymentHost, deploymentStartSeconds, deploymentStopSeconds } = deps
+  let latest: Server | null = null
+  let nextCheck = 0
+  let failures = 0
+  let cause: string | null = null
+
+  /** Ends the process, so that another follows. */
+  async function replace(why: string): Promise<void> {
+    cause = why
+    await executor.terminate(folder, { graceSeconds: deploymentStopSeconds })
+  }
+
+  async function note(server: AttendedServer, problem: string | null): Promise<boolean> {
+    const isLate = Date.now() - server.tryingSince.getTime() > deploymentStartSeconds * 1000
+    if (problem === null) {
+      if (server.phase === 'HEALTHY') {
+        await forgiveCrashes(database, server)
+        return false
+      }
+      if (await executor.isPortOfStranger(folder, server.port)) {
+        await replace(`Another program listens on port ${server.port}.`)
+        return false
+      }
+      await noteHealthy(database, server, deps)
+      return true
+    }
+    if (server.phase === 'HEALTHY') {
+      failures++
+      if (failures < FAILURES) return false
+      await noteUnhealthy(database, server, problem)
+      return true
+    }
+    if (!isLate) return false
+    if (server.phase === 'LAUNCHED') await giveUp(database, server, problem, deps)
+    else await replace(`It was not healthy for ${deploymentStartSeconds} s: ${problem}.`)
+    return true
+  }
+
+  return {
+    /** What is known of the model server now. */
+    look(server: Server) {
+      latest = server
+    },
+    /** Why the process was ended from here; null when it was not. */
+    cause: () => cause,
+    async check(): Promise<void> {
+      if (!latest || latest.ending || cause !== null || performance.now() < nextCheck) return
+      const { healthPath } = settingsOf(latest.settings)
+      const problem = await findHealthProblem(localUrl(deploymentHost, latest.port) + healthPath, signal)
+      if (signal.aborted) return
+      const server = await readServer(deps, latest.id)
+      if (!server || server.ending) return
+      if (problem === null) failures = 0
+      nextCheck = performance.now() + (server.phase === 'HEALTHY' && problem === null ? CHECK_MS.healthy : 0)
+      if (await note(server, problem)) announceDeployment(signals, server.deployment)
+    },
+  }
+}

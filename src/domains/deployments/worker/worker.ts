@@ -1,0 +1,67 @@
+import { readdir, rm } from 'node:fs/promises'
+import { kindOfId } from '../../../ids.ts'
+import { deploymentTopics, settle } from '../lifecycle.ts'
+import { deploymentFolder } from '../paths.ts'
+import { type AttendDependencies, attendModelServer } from './attend.ts'
+
+/** Sees to it that what is to be served is served. */
+export interface DeploymentWorker {
+  /** Takes up the model servers that an earlier server left, then works until it is stopped. */
+  start(): Promise<void>
+  /** Leaves the processes alone: they go on, and the next server finds them. */
+  stop(): Promise<void>
+}
+
+/** A worker for this machine. */
+export function createDeploymentWorker(deps: AttendDependencies): DeploymentWorker {
+  const { database, signals, log } = deps
+  const abort = new AbortController()
+  const attending = new Map<string, Promise<void>>()
+  let stopListening = () => {}
+
+  function attend(id: string) {
+    if (attending.has(id) || abort.signal.aborted) return
+    const done = attendModelServer(deps, id, abort.signal)
+      .catch((error: unknown) => log.error({ err: error, id }, 'a model server is not attended any more'))
+      .finally(() => attending.delete(id))
+    attending.set(id, done)
+  }
+
+  /** Finishes what a server had begun when it died. */
+  async function settleAll(): Promise<void> {
+    const left = await database.prisma.deployment.findMany({
+      where: { modelServers: { none: {} }, OR: [{ removing: true }, { status: 'STOPPING' }] },
+      select: { id: true },
+    })
+    for (const { id } of left) await database.transaction((tx) => settle(tx, id, new Date()))
+  }
+
+  return {
+    async start() {
+      await settleAll()
+      await sweepFolders(deps)
+      const left = await database.prisma.modelServer.findMany({ select: { id: true } })
+      if (left.length > 0)
+        log.info({ modelServerIds: left.map(({ id }) => id) }, 'taking up model servers again')
+      for (const { id } of left) attend(id)
+      stopListening = signals.listen(deploymentTopics.work, (id) => {
+        if (id !== undefined) attend(id)
+      })
+    },
+    async stop() {
+      stopListening()
+      abort.abort()
+      await Promise.all(attending.values())
+    },
+  }
+}
+
+/** Removes the folders of deployments that are deleted, which ends what may still run of them. */
+async function sweepFolders({ database, deploymentsDir }: AttendDependencies): Promise<void> {
+  const rows = await database.prisma.deployment.findMany({ select: { id: true } })
+  const known = new Set(rows.map(({ id }) => id))
+  for (const name of await readdir(deploymentsDir)) {
+    if (kindOfId(name) !== 'Deployment' || known.has(name)) continue
+    await rm(deploymentFolder(deploymentsDir, name), { recursive: true, force: true })
+  }
+}
