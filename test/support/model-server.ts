@@ -75,6 +75,9 @@ async function use(
   })
   const { text, body } = await readRequest(req)
   lastRequest = { url: req.url, headers: req.headers, body: text }
+  if (options.refuseStreamOptions && body.stream_options) {
+    throw new Refusal(422, 'Unsupported fields in the request: stream_options')
+  }
   const { status, plain_error, break_after } = body.metadata
   if (body.model !== options.name) {
     throw new Refusal(404, `The model \`${body.model}\` does not exist.`, 'model_not_found')

@@ -17,6 +17,8 @@ export interface ModelServerOptions {
   /** When it ends by itself with exit code 1, in ms after the start. */
   crashAfterMs: number | null
   ignoreSigterm: boolean
+  /** Refuses requests with `stream_options`, as `transformers serve` does. */
+  refuseStreamOptions: boolean
 }
 
 /**
@@ -38,6 +40,7 @@ export function parseOptions(args: string[]): ModelServerOptions {
       'never-healthy': { type: 'boolean', default: false },
       'crash-after': { type: 'string' },
       'ignore-sigterm': { type: 'boolean', default: false },
+      'refuse-stream-options': { type: 'boolean', default: false },
     },
   })
   const model = positionals[0] === 'serve' ? positionals[1] : values.model
@@ -55,6 +58,7 @@ export function parseOptions(args: string[]): ModelServerOptions {
     crashAfterMs:
       values['crash-after'] === undefined ? null : numberOf('crash-after', values['crash-after']) * 1000,
     ignoreSigterm: values['ignore-sigterm'] === true,
+    refuseStreamOptions: values['refuse-stream-options'] === true,
   }
 }
 

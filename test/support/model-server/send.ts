@@ -58,7 +58,10 @@ async function sendStream(
     if (opening) await sendEvent(opening)
     await sendEvent(shape.token(head, token))
     sent++
-    if (sent === metadata.break_after) return void res.destroy()
+    if (sent === metadata.break_after) {
+      await nextTurn() // in which what is written goes out
+      return void res.destroy()
+    }
     if (sent === metadata.silent_after) return
   }
   await sendEvent(shape.closing(head, generation.finishReason))
