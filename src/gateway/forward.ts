@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import type { Principal } from '../domains/accounts/principal.ts'
+import { isErrno } from '../storage/errno.ts'
+import { createAsk, isSuccess, type Question } from './ask.ts'
+import { bodyOf, CLIENT_LEFT, clientLeft, GatewayError, sendJson } from './errors.ts'
+import type { ModelDirectory } from './model-directory.ts'
+import { readModelRequest } from './model-request.ts'
+import type { ModelServers } from './model-servers.ts'
+import type { PassingAnswer } from './passing-answer.ts'
+import { createPatience, type Party } from './patience.ts'
+import { readRefusal } from './refusal.ts'
+import { passingAnswerOf, relay } from './relay.ts'
+import { createTally, type Tally } from './tally.ts'
+
+/** What a request may take. */
+export interface GatewayLimits {
+  /** How large the body of a request may be. */
+  maxBodyBytes: number
+  /** How long a model server may say nothing, or a client take nothing, in ms. */
+  silenceMs: number
+}
+
+/** What forwarding needs. */
+export interface ForwardDependencies {
+  directory: ModelDirectory
+  modelServers: ModelServers
+  limits: GatewayLimits
+  log: Logger
+}
+
+/** A request that was let in. */
+export interface Admitted {
+  req: IncomingMessage
+  res: ServerResponse
+  principal: Principal
+  /** Of the API, which is the same on a model server, e.g. /v1/chat/completions. */
+  path: string
+  requestId: string
+  /** By `performance.now()`. */
+  arrivedAt: number
+}
+
+/** Sends a request to the model that it names, and the answer back. @throws before the answer has begun */
+export type Forward = (admitted: Admitted) => Promise<void>
+
+/** Headers of a client that a model server may see: nothing that says who it is. */
+const PASSED_HEADERS = ['accept', 'user-agent', 'traceparent', 'tracestate']
+
+/** Brings requests and models together. */
+export function createForward({ directory, modelServers, limits, log }: ForwardDependencies): Forward {
+  const ask = createAsk(modelServers)
+
+  return async (admitted) => {
+    const { req, res, principal, path, requestId, arrivedAt } = admitted
+    const cut = new AbortController()
+    res.once('close', () => {
+      if (!res.writableFinished) cut.abort(clientLeft())
+    })
+    const request = await readModelRequest(req, limits.maxBodyBytes)
+    const upstream = await directory
+      .acquire(principal, request.model, cut.signal)
+      .catch((error: unknown) => Promise.reject(cut.signal.aborted ? clientLeft() : error))
+    const patience = createPatience(limits.silenceMs, (who) => cut.abort(tooLong(who)))
+    const tally = createTally(arrivedAt)
+    try {
+      await converse(res, {
+        upstream,
+        path,
+        headers: headersFor(req, requestId),
+        request,
+        signal: cut.signal,
+      })
+    } finally {
+      patience.end()
+      upstream.release()
+      directory.record(upstream.deploymentId, tally.total())
+    }
+
+    async function converse(to: ServerResponse, question: Question): Promise<void> {
+      let passing: PassingAnswer | null = null
+      try {
+        const { answer: from, isUsageForUs } = await ask(question)
+        if (!isSuccess(from)) return await passRefusal(from, to, tally)
+        passing = passingAnswerOf(from, isUsageForUs)
+        tally.begin(from.statusCode ?? 200, passing)
+        await relay({ from, to, answer: passing, tally, patience })
+      } catch (error) {
+        const broken = explain(error, question.signal)
+        tally.fail(broken.problem.status, broken.message)
+        if (broken.problem.status !== CLIENT_LEFT) {
+          log.warn({ err: error, requestId, deploymentId: upstream.deploymentId }, broken.message)
+        }
+        if (!to.headersSent) throw broken
+        endBroken(to, passing, broken)
+      }
+    }
+  }
+}
+
+/** Passes on that a model server refuses a request. */
+async function passRefusal(from: IncomingMessage, to: ServerResponse, tally: Tally): Promise<void> {
+  const { status, body, message } = await readRefusal(from)
+  tally.fail(status, message)
+  const { 'retry-after': retryAfter } = from.headers
+  if (retryAfter !== undefined) to.setHeader('Retry-After', retryAfter)
+  sendJson(to, status, body)
+}
+
+/** Ends an answer that has begun and cannot go on, so that the client, if it still listens, notices. */
+function endBroken(to: ServerResponse, passing: PassingAnswer | null, { problem }: GatewayError): void {
+  const notice = problem.status === CLIENT_LEFT ? null : (passing?.breakNotice(bodyOf(problem)) ?? null)
+  if (notice === null) to.destroy()
+  else to.end(notice)
+}
+
+/** What broke a conversation with a model server, in words for the client. */
+function explain(error: unknown, signal: AbortSignal): GatewayError {
+  if (signal.aborted && signal.reason instanceof GatewayError) return signal.reason
+  return isErrno(error, 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND')
+    ? new GatewayError(502, 'The model server cannot be reached.', { code: 'model_server_unreachable' })
+    : new GatewayError(502, 'The model server broke off before the end.', { code: 'model_server_failed' })
+}
+
+function tooLong(who: Party): GatewayError {
+  return who === 'client'
+    ? new GatewayError(CLIENT_LEFT, 'The client has taken nothing for too long.')
+    : new GatewayError(504, 'The model server has said nothing for too long.', {
+        code: 'model_server_timeout',
+      })
+}
+
+function headersFor({ headers }: IncomingMessage, requestId: string): Record<string, string> {
+  const passed: Record<string, string> = {
+    'Content-Type': 'application/json',
+    // What is compressed cannot be read along.
+    'Accept-Encoding': 'identity',
+    'X-Request-Id': requestId,
+  }
+  for (const name of PASSED_HEADERS) {
+    const value = headers[name]
+    if (typeof value === 'string') passed[name] = value
+  }
+  return passed
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { clientLeft, GatewayError } from './errors.ts'
+
+/** A request to a model. */
+export interface ModelRequest {
+  /** The name of the model. */
+  model: string
+  /** The body, byte for byte as it came. */
+  body: Buffer
+  /** The body that also asks for the usage of a stream; null when nobody has to ask, or the client itself does. */
+  bodyWithUsage: Buffer | null
+}
+
+/** What the gateway must understand of a body; everything else is between the client and the model. */
+const Body = z.looseObject({
+  model: z
+    .string({ error: 'you must provide a model parameter' })
+    .min(1, 'you must provide a model parameter'),
+  stream: z.boolean({ error: 'stream must be true or false' }).nullish(),
+  stream_options: z.looseObject({}, { error: 'stream_options must be an object' }).nullish(),
+})
+
+/**
+ * Reads a request to a model.
+ *
+ * @param maxBytes how large a body may be
+ * @throws GatewayError when it is too large, or is not what OpenAI's API takes
+ */
+export async function readModelRequest(req: IncomingMessage, maxBytes: number): Promise<ModelRequest> {
+  if (req.headers['content-encoding'] !== undefined && req.headers['content-encoding'] !== 'identity') {
+    throw new GatewayError(415, 'The body must not be compressed.')
+  }
+  const body = await readBody(req, maxBytes)
+  const given = parse(body)
+  return { model: given.model, body, bodyWithUsage: askForUsage(given, body) }
+}
+
+async function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = () =>
+    new GatewayError(413, `The body is larger than ${maxBytes} bytes.`, { code: 'request_too_large' })
+  if (Number(req.headers['content-length']) > maxBytes) throw tooLarge()
+  const chunks: Buffer[] = []
+  let size = 0
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  req.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= maxBytes) chunks.push(chunk)
+    else reject(tooLarge()) // what follows is read and forgotten, so that the client gets its answer
+  })
+  req.on('end', () => resolve(Buffer.concat(chunks)))
+  req.on('error', () => reject(clientLeft()))
+  return promise
+}
+
+function parse(body: Buffer): z.infer<typeof Body> {
+  let json: unknown
+  try {
+    json = JSON.parse(body.toString())
+  } catch {
+    throw new GatewayError(400, 'The body is not valid JSON.')
+  }
+  const parsed = Body.safeParse(json)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const param = issue?.path.join('.')
+  throw new GatewayError(400, issue && param ? issue.message : 'The body must be a JSON object.', {
+    ...(param ? { param } : {}),
+  })
+}
+
+/** Streams tell their usage only to those who ask; we always want to know. */
+function askForUsage(given: z.infer<typeof Body>, body: Buffer): Buffer | null {
+  if (given.stream !== true || given.stream_options?.include_usage === true) return null
+  if (given.stream_options === undefined) {
+    // Put in as text: what is written anew may come out different, such as numbers beyond 2^53.
+    const start = body.indexOf('{') + 1
+    return Buffer.concat([Buffer.from('{"stream_options":{"include_usage":true},'), body.subarray(start)])
+  }
+  return Buffer.from(
+    JSON.stringify({ ...given, stream_options: { ...given.stream_options, include_usage: true } }),
+  )
+}
