@@ -1,5 +1,6 @@
 import type { BenchCase } from './bench-case.ts'
 import { fanOut } from './fan-out.ts'
+import { gateway } from './gateway.ts'
 import { ingest } from './ingest.ts'
 import { lists } from './lists.ts'
 import { output } from './output.ts'
@@ -7,4 +8,4 @@ import { series } from './series.ts'
 import { start } from './start.ts'
 
 /** Every case, in the order of the table. */
-export const cases: BenchCase[] = [fanOut, ingest, output, series, lists, start]
+export const cases: BenchCase[] = [fanOut, ingest, output, series, lists, gateway, start]
