@@ -24,6 +24,8 @@ import { createRunWatcher } from './domains/runs/watch.ts'
 import { createScheduler, sweepRunFolders } from './domains/runs/worker/scheduler.ts'
 import { createServerInfoService } from './domains/server-info/service.ts'
 import { createLocalExecutor } from './execution/local/local-executor.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { noModels } from './gateway/no-models.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { localUrl } from './local-url.ts'
@@ -34,6 +36,7 @@ import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createClientAddress } from './server/client-address.ts'
 import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
+import { createGatewayDoor } from './server/gateway-door.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
 import { closeServer, createHttpServer, listen } from './server/http.ts'
@@ -244,10 +247,18 @@ export async function startApp(
       auditExports: services.auditExports,
       log: log.child({ domain: 'downloads' }),
     })
+    const gateway = createGateway({
+      ...createGatewayDoor(frontDoor),
+      authenticate,
+      directory: noModels,
+      limits: config.gateway,
+      log: log.child({ domain: 'gateway' }),
+    })
     const server = createHttpServer({
       graphql,
       downloads,
       accountPages: createAccountPages(),
+      gateway,
       health,
       securityHeaders: createSecurityHeaders(config.publicUrl),
       log: log.child({ domain: 'http' }),

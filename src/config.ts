@@ -130,6 +130,8 @@ const Environment = z.object({
   TRAINYARD_TRUSTED_DOCUMENTS: path.optional(),
   TRAINYARD_RATE_LIMIT_POINTS: wholeNumber(0).default(100_000),
   TRAINYARD_RATE_LIMIT_ANONYMOUS_REQUESTS: wholeNumber(0).default(600),
+  TRAINYARD_GATEWAY_MAX_BODY_MB: wholeNumber(1, 1024).default(32),
+  TRAINYARD_GATEWAY_SILENCE_SECONDS: wholeNumber(1, 86_400).default(600),
   TRAINYARD_SOCKETS_PER_USER: wholeNumber(1).default(2000),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
@@ -223,6 +225,8 @@ export interface Config {
   /** Requests without credentials from one address in ten seconds; 0 for as many as they like. */
   rateLimitAnonymousRequests: number
   socketsPerUser: number
+  /** What a request to a model may take: how large its body is, and how long neither side says or takes anything. */
+  gateway: { maxBodyBytes: number; silenceMs: number }
   logLevel: string
 }
 
@@ -289,6 +293,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     rateLimitPoints: env.TRAINYARD_RATE_LIMIT_POINTS,
     rateLimitAnonymousRequests: env.TRAINYARD_RATE_LIMIT_ANONYMOUS_REQUESTS,
     socketsPerUser: env.TRAINYARD_SOCKETS_PER_USER,
+    gateway: {
+      maxBodyBytes: env.TRAINYARD_GATEWAY_MAX_BODY_MB * MiB,
+      silenceMs: env.TRAINYARD_GATEWAY_SILENCE_SECONDS * 1000,
+    },
     logLevel: env.LOG_LEVEL,
   }
 }

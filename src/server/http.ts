@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
+import { GATEWAY_PATH, type Gateway } from '../gateway/gateway.ts'
 import { DOWNLOADS_PATH } from './downloads.ts'
 import type { GraphqlHandler } from './graphql.ts'
 import type { Health } from './health.ts'
@@ -21,6 +22,7 @@ export interface HttpDependencies {
   graphql: GraphqlHandler
   downloads: (req: IncomingMessage, res: ServerResponse) => Promise<void>
   accountPages: (req: IncomingMessage, res: ServerResponse) => void
+  gateway: Gateway
   health: Health
   securityHeaders: SecurityHeaders
   log: Logger
@@ -31,6 +33,7 @@ export function createHttpServer({
   graphql,
   downloads,
   accountPages,
+  gateway,
   health,
   securityHeaders,
   log,
@@ -59,6 +62,7 @@ export function createHttpServer({
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
     if (path.startsWith(ACCOUNT_PAGES_PATH)) return accountPages(req, res)
+    if (path.startsWith(GATEWAY_PATH)) return gateway(req, res)
     if (path === '/healthz') return health.live(res)
     if (path === '/readyz') return health.ready(res)
     if (path === '/') {
