@@ -1,6 +1,6 @@
 import type { GatewayDependencies } from '../gateway/gateway.ts'
-import { originOf } from './authenticate.ts'
 import type { ClientAddress } from './client-address.ts'
+import { originOf } from './credentials.ts'
 import { type RateLimits, setRateLimitHeaders } from './rate-limits.ts'
 
 /** What the gateway shares with the rest of the API: where requests come from, and how many there may be. */
