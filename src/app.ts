@@ -25,7 +25,6 @@ import { createScheduler, sweepRunFolders } from './domains/runs/worker/schedule
 import { createServerInfoService } from './domains/server-info/service.ts'
 import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { noModels } from './gateway/no-models.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { localUrl } from './local-url.ts'
@@ -250,7 +249,7 @@ export async function startApp(
     const gateway = createGateway({
       ...createGatewayDoor(frontDoor),
       authenticate,
-      directory: noModels,
+      directory: deployments.directory,
       limits: config.gateway,
       log: log.child({ domain: 'gateway' }),
     })
