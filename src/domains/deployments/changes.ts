@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Transaction } from '../../db/database.ts'
-import { ConflictError, ValidationError } from '../../errors.ts'
+import { ConflictError, UnavailableError, ValidationError } from '../../errors.ts'
 import type { Deployment, ModelServer } from '../../generated/prisma/client.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
@@ -57,10 +57,17 @@ export function createDeploymentChanges(deps: DeploymentDependencies) {
         })
       } else {
         checkStartable(deps, settings, engine)
-        const server = await places.reserve(settings, engine, async (tx, place) => {
-          await write(tx)
-          return replaceServer(tx, before, settings, place)
-        })
+        const server = await places
+          .reserve(settings, engine, async (tx, place) => {
+            await write(tx)
+            return replaceServer(tx, before, settings, place)
+          })
+          .catch((error: unknown) => {
+            if (!(error instanceof UnavailableError)) throw error
+            const advice =
+              'Where there is no room for two model servers, stop it, change it, and start it again.'
+            throw new UnavailableError(`${error.message} ${advice}`)
+          })
         setToWork(signals, before, server)
       }
       announceDeployment(signals, before)

@@ -1,12 +1,21 @@
 import { type FieldIssue, ValidationError } from '../../errors.ts'
 
+/** Why an argument is not for people to give. */
+const WHY = {
+  place: 'Trainyard decides where a model server listens.',
+  identity: 'Trainyard decides which model is served, and under which name.',
+  access: 'Trainyard checks who may use a model.',
+  code: 'it makes the engine run code of your own.',
+  files: 'it makes the engine read, write or show files; an administrator can put it into an engine.',
+} as const
+
 /**
  * What is refused, of all engines together, and why: the long names without their dashes. Of vLLM, SGLang, llama.cpp's
  * server and transformers serve.
  */
 const DENIED: readonly { why: string; names: readonly string[] }[] = [
   {
-    why: 'Trainyard decides where a model server listens.',
+    why: WHY.place,
     names: [
       ...['host', 'port', 'uds', 'headless', 'root-path', 'fastapi-root-path', 'reuse-port', 'config'],
       ...['data-parallel-address', 'data-parallel-rpc-port', 'data-parallel-external-lb'],
@@ -16,7 +25,7 @@ const DENIED: readonly { why: string; names: readonly string[] }[] = [
     ],
   },
   {
-    why: 'Trainyard decides which model is served, and under which name.',
+    why: WHY.identity,
     names: [
       ...[
         'model',
@@ -32,11 +41,11 @@ const DENIED: readonly { why: string; names: readonly string[] }[] = [
     ],
   },
   {
-    why: 'Trainyard checks who may use a model.',
+    why: WHY.access,
     names: ['api-key', 'api-key-file', 'admin-api-key', 'hf-token', 'allowed-origins'],
   },
   {
-    why: 'it makes the engine run code of your own.',
+    why: WHY.code,
     names: [
       ...['middleware', 'tool-parser-plugin', 'reasoning-parser-plugin', 'logits-processors', 'worker-cls'],
       ...['worker-extension-cls', 'scheduler-cls', 'distributed-executor-backend', 'io-processor-plugin'],
@@ -45,19 +54,33 @@ const DENIED: readonly { why: string; names: readonly string[] }[] = [
     ],
   },
   {
-    why: 'it makes the engine read, write or show files.',
+    why: WHY.files,
     names: [
       ...['allowed-local-media-path', 'path', 'media-path', 'slot-save-path', 'log-file', 'log-config-file'],
+      ...['chat-template', 'chat-template-file', 'completion-template', 'grammar-file', 'json-schema-file'],
+      ...['lora', 'lora-scaled', 'lora-modules', 'lora-paths', 'control-vector', 'control-vector-scaled'],
+      ...[
+        'mmproj',
+        'mmproj-url',
+        'model-draft',
+        'speculative-draft-model-path',
+        'tokenizer',
+        'tokenizer-path',
+      ],
       ...['download-dir', 'file-storage-path', 'crash-dump-folder', 'webui-config-file', 'prompt-cache'],
     ],
   },
 ]
 
 /** Short names of the same, as llama.cpp has them, with one dash. */
-const DENIED_SHORT = ['m', 'a', 'mu', 'hf', 'hfr', 'hff', 'hft', 'dr']
+const DENIED_SHORT: readonly { why: string; names: readonly string[] }[] = [
+  { why: WHY.identity, names: ['m', 'a', 'mu', 'hf', 'hfr', 'hff', 'dr'] },
+  { why: WHY.access, names: ['hft'] },
+  { why: WHY.files, names: ['md', 'mm', 'mmu', 'mv', 'jf'] },
+]
 
 /** Arguments that are allowed although what is refused begins with them: engines take them for what they are. */
-const WHOLE = ['reasoning-parser', 'model-impl', 'tool-call-parser']
+const WHOLE = ['reasoning-parser', 'grammar', 'json-schema']
 
 const TRUST_REMOTE_CODE = 'trust-remote-code'
 
@@ -80,9 +103,8 @@ function refusalOf(argument: string, trustRemoteCode: boolean): string | null {
   const [, dashes = '', written = ''] = /^(-+)([^=\s]*)/.exec(argument.trim()) ?? []
   if (dashes === '' || written === '') return null
   const shown = `${dashes}${written}`
-  if (dashes === '-' && DENIED_SHORT.includes(written)) {
-    return `${shown} is not allowed: Trainyard decides which model is served, and under which name.`
-  }
+  const short = dashes === '-' && DENIED_SHORT.find(({ names }) => names.includes(written))
+  if (short) return `${shown} is not allowed: ${short.why}`
   const name = written.toLowerCase().replaceAll('_', '-').split('.', 1)[0] ?? ''
   if (WHOLE.includes(name)) return null
   // Only names with two dashes may be cut short.

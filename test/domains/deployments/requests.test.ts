@@ -72,6 +72,8 @@ test.each([
   [['--config', 'x.yaml'], '--config'],
   [['--middleware', 'os.system'], '--middleware'],
   [['--uds', '/tmp/x'], '--uds'],
+  [['--chat-template', '/etc/passwd'], '--chat-template'],
+  [['-md', '/elsewhere.gguf'], '-md'],
 ])('the arguments %j are refused by name', async (extraArgs, named) => {
   const [refusal] = await refusalsOf(...extraArgs)
   expect(refusal).toMatch(new RegExp(`^${named.replace(/[.*+?]/g, '\\$&')}.* is not allowed: `))
@@ -85,6 +87,7 @@ test('each argument that is refused has its own issue; others pass', async () =>
     await refusalsOf(
       '--max-model-len',
       '4096',
+      '--chat-template-content-format=auto',
       '--reasoning-parser',
       'qwen3',
       '-tp',
