@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newEncryptionKey } from '../../src/secrets/encryption-key.ts'
 import { SecretsError } from '../../src/secrets/errors.ts'
-import { launcherPurpose } from '../../src/secrets/sealed-columns.ts'
+import { enginePurpose, launcherPurpose } from '../../src/secrets/sealed-columns.ts'
 import { sealingKeyId } from '../../src/secrets/sealer.ts'
 import { type RotationStep, rotateKeys } from '../../src/secrets/secrets.ts'
 import { createTestDataFolder, type GivenKeys, type TestDataFolder } from './support/data-folder.ts'
@@ -191,7 +191,7 @@ test('a new key that is given goes into the file', async () => {
   expect(await keys({ secretKey: newSecretKey })).toEqual(before)
 })
 
-test('the environments of launchers are sealed anew as well', async () => {
+test('the environments of launchers and engines are sealed anew as well', async () => {
   const { sealer } = await folder.open()
   const launcher = {
     id: 'lch_1',
@@ -210,12 +210,19 @@ test('the environments of launchers are sealed anew as well', async () => {
       const environment = sealer.seal('{"HF_TOKEN":"hf_secret"}', launcherPurpose('lch_1'))
       await tx.launcher.create({ data: { ...launcher, environment } })
       await tx.launcher.create({ data: { ...launcher, id: 'lch_2', name: 'plain' } })
+      const { resumeArgs: _, ...engine } = { ...launcher, id: 'eng_1', healthPath: '/health' }
+      const ofEngine = sealer.seal('{"HF_TOKEN":"hf_other"}', enginePurpose('eng_1'))
+      await tx.engine.create({ data: { ...engine, environment: ofEngine } })
     }),
   )
 
-  expect(await rotate()).toMatchObject({ count: 3 })
+  expect(await rotate()).toMatchObject({ count: 4 })
 
   const rotated = await folder.open()
+  const engine = await folder.with((database) => database.prisma.engine.findFirstOrThrow())
+  expect(rotated.sealer.open(engine.environment ?? '', enginePurpose('eng_1'))).toBe(
+    '{"HF_TOKEN":"hf_other"}',
+  )
   const launchers = await folder.with((database) => database.prisma.launcher.findMany())
   expect(
     launchers.map(
