@@ -89,7 +89,9 @@ export function createForward({ directory, modelServers, limits, log }: ForwardD
         const broken = explain(error, question.signal)
         tally.fail(broken.problem.status, broken.message)
         if (broken.problem.status !== CLIENT_LEFT) {
-          log.warn({ err: error, requestId, deploymentId: upstream.deploymentId }, broken.message)
+          // Not the error itself: with it may come a piece of what a model said.
+          const reason = error instanceof Error ? error.message : String(error)
+          log.warn({ reason, requestId, deploymentId: upstream.deploymentId }, broken.message)
         }
         if (!to.headersSent) throw broken
         endBroken(to, passing, broken)

@@ -94,7 +94,7 @@ export function createGateway({
 
   async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
     const arrivedAt = performance.now()
-    const path = (req.url ?? '/').split('?', 1)[0] ?? '/'
+    const path = pathOf(req)
     const { method, route } = routeOf(path)
     if (req.method !== method) {
       res.setHeader('Allow', method)
@@ -110,13 +110,17 @@ export function createGateway({
       await answer(req, res, requestId)
     } catch (error) {
       const problem = problemOf(error)
-      if (!problem) log.error({ err: error, requestId, url: req.url }, 'a request to the gateway failed')
+      if (!problem) log.error({ err: error, requestId, path: pathOf(req) }, 'a request to the gateway failed')
       if (res.headersSent) res.destroy()
       else if (!res.destroyed) sendProblem(res, problem ?? DEFECT)
       // What is left of a body that nobody wants is read all the same: many clients take the answer only then.
       req.resume()
     }
   }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/'
 }
 
 /** The id that the client gave its request, if it can stand in a log; one of ours otherwise. */

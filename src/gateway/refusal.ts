@@ -27,8 +27,8 @@ const OtherError = z.object({
 export async function readRefusal(answer: IncomingMessage): Promise<Refusal> {
   const text = await readStart(answer)
   const status = answer.statusCode ?? 502
-  if (OURS.includes(status)) {
-    return refusal(new GatewayError(502, `The model server refused the gateway with status ${status}.`))
+  if (OURS.includes(status) || status < 400) {
+    return refusal(new GatewayError(502, `The model server answered the gateway with status ${status}.`))
   }
   const json = jsonOf(text)
   const openAiError = OpenAiError.safeParse(json).data

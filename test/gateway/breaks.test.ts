@@ -177,6 +177,15 @@ describe('when the model server refuses', () => {
     })
   })
 
+  test('by leading elsewhere, nobody goes there', async () => {
+    await using _server = await serveStrangely(gateway, 'leading', (_req, res) => {
+      res.writeHead(307, { Location: 'http://127.0.0.1:1/v1/chat/completions' })
+      res.end()
+    })
+
+    expect((await gateway.post('/v1/chat/completions', chat({}, 'leading'))).status).toBe(502)
+  })
+
   test("the gateway's credentials, it is not the client whose token is wrong", async () => {
     const answer = gateway.client.chat.completions.create(chat({ status: '401' }))
 
