@@ -4,6 +4,7 @@ import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import type { Context } from '../graphql/context.ts'
+import { useLimitedBodies } from './bodies.ts'
 import type { ClientAddress } from './client-address.ts'
 import { originOf } from './credentials.ts'
 import { useCsrfPrevention } from './csrf.ts'
@@ -19,9 +20,6 @@ import { RATE_LIMIT_HEADERS, type RateLimits } from './rate-limits.ts'
 import { createSessionCookie, NO_COOKIE } from './session-cookie.ts'
 import type { TrustedDocuments } from './trusted-documents.ts'
 import { type NodeRequest, useStreamedUploads } from './uploads.ts'
-
-/** The largest body that is no upload, in bytes: a full report of points or lines has a few million. */
-const MAX_BODY_BYTES = 25_000_000
 
 /** What the API needs to be served. */
 export interface GraphqlDependencies {
@@ -64,7 +62,7 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
     graphiql: false,
     multipart: false,
     batching: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: false, // useLimitedBodies knows who may send how much
     parserAndValidationCache: createDocumentCaches(),
     // Both ways to name a document; without trusted documents neither is looked at.
     extraParamNames: ['documentId'],
@@ -74,7 +72,8 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       useCsrfPrevention(),
       identification.plugin,
       useGetRequests(),
-      useStreamedUploads(),
+      useStreamedUploads(identification.identityOf),
+      useLimitedBodies({ identityOf: identification.identityOf, rateLimits: deps.rateLimits }),
       useTrustedDocuments(deps.trustedDocuments),
       useOperationChecks(deps.checks),
     ],

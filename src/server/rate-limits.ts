@@ -6,6 +6,10 @@ import { clientOf } from '../network.ts'
 
 /** Everything is counted over so many seconds, and then anew. */
 const WINDOW_SECONDS = 10
+/** As much of a body or an answer is part of its operation's cost, in bytes. */
+const FREE_BYTES = 100_000
+/** How many bytes beyond that cost one point. */
+const BYTES_PER_POINT = 1000
 
 /** How much may be asked; 0 for as much as one likes. */
 export interface RateLimitSettings {
@@ -37,6 +41,8 @@ export interface RateLimits {
   countRequest(asker: Asker): Promise<Allowance | null>
   /** An operation that costs so much, its request being counted. One that is too much is not taken off. */
   spend(principal: Principal | null, cost: number): Promise<Allowance | null>
+  /** Bytes that came or go, as `before` has become `now`: what has more than an operation needs costs by its size. */
+  chargeBytes(principal: Principal | null, before: number, now: number): Promise<Allowance | null>
 }
 
 /** Counts in memory: a server that starts anew begins at zero. */
@@ -71,7 +77,16 @@ export function createRateLimits(settings: RateLimitSettings): RateLimits {
       const { remainingPoints } = await ofUsers.reward(keyOf(principal), more)
       return { ...allowance, remaining: remainingPoints }
     },
+
+    async chargeBytes(principal, before, now) {
+      const points = pointsOf(now) - pointsOf(before)
+      return principal && points > 0 ? take(ofUsers, keyOf(principal), points) : null
+    },
   }
+}
+
+function pointsOf(bytes: number): number {
+  return Math.max(0, Math.floor((bytes - FREE_BYTES) / BYTES_PER_POINT))
 }
 
 function limiter(keyPrefix: string, points: number): RateLimiterMemory | null {

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GraphQLError } from 'graphql'
 import { processRequest } from 'graphql-upload-minimal'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import { MAX_STRANGERS_BODY_BYTES } from './bodies.ts'
+import type { Identification } from './identify.ts'
 
 /** Node's side of a request, which files are streamed from. */
 export interface NodeRequest {
@@ -23,7 +25,7 @@ const DISCARD_MS = 10_000
  * instead of being held in memory. How large a file may be is for the service that reads it to say: the
  * parser would cut it there, one byte too early and without a word.
  */
-export function useStreamedUploads(): Plugin<object, NodeRequest> {
+export function useStreamedUploads(identityOf: Identification['identityOf']): Plugin<object, NodeRequest> {
   shieldSharedMethods()
   return {
     onRequest({ request, setRequest, fetchAPI }) {
@@ -39,9 +41,9 @@ export function useStreamedUploads(): Plugin<object, NodeRequest> {
       setRequestParser(async () => {
         surviveParserErrors(req)
         try {
-          return toParams(
-            await processRequest(req, res, { maxFieldSize: MAX_FIELD_BYTES, maxFiles: MAX_FILES }),
-          )
+          const { principal } = await identityOf(req)
+          const maxFieldSize = principal ? MAX_FIELD_BYTES : MAX_STRANGERS_BODY_BYTES
+          return toParams(await processRequest(req, res, { maxFieldSize, maxFiles: MAX_FILES }))
         } catch (error) {
           const message = error instanceof Error ? error.message : 'The multipart request cannot be read.'
           throw badRequest(message)

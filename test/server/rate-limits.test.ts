@@ -81,6 +81,20 @@ describe('a user', () => {
     socket.close()
   })
 
+  test('pays for a large body by its size', async () => {
+    const app = await start({ rateLimitPoints: 1000 })
+    const credentials = { Authorization: `Bearer ${await accessTokenOf(app.url)}` }
+
+    const paid = await ask(app, `{ __typename } #${'x'.repeat(30)}`, credentials)
+    const large = await ask(app, `{ __typename } #${'x'.repeat(700_000)}`, credentials)
+    const refused = await ask(app, `{ __typename } #${'x'.repeat(700_000)}`, credentials)
+
+    expect(paid.headers.get('ratelimit-remaining')).toBe('999')
+    expect(large.body.errors).toMatchObject([{ extensions: { code: 'DOCUMENT_TOO_COMPLEX' } }])
+    expect(refused.status).toBe(429)
+    expect(refused.body.errors).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }])
+  })
+
   test('is not limited where the limit is off', async () => {
     const app = await start({ rateLimitPoints: 0, rateLimitAnonymousRequests: 0 })
     const { headers, body } = await ask(app, RUNS, {

@@ -90,25 +90,41 @@ test('__proto__ in a request is nothing special', async () => {
   expect(Reflect.has({}, 'polluted')).toBe(false)
 })
 
-test.each([
+describe.each([
   ['says its length', (body: string) => ({ 'Content-Length': Buffer.byteLength(body) })],
   ['does not say its length', () => ({ 'Transfer-Encoding': 'chunked' })],
-])('a body of more than 25 MB that %s is refused', async (_how, lengthOf) => {
-  const body = `{"query":"{ __typename }","variables":{"a":"${'x'.repeat(26_000_000)}"}}`
-  const outgoing = request(`${app.url}/graphql`, {
-    method: 'POST',
-    agent: false,
-    headers: { 'Content-Type': 'application/json', ...lengthOf(body) },
-  })
-  const status = new Promise<number | undefined>((resolve) => {
-    outgoing.on('response', ({ statusCode }) => resolve(statusCode))
-    outgoing.on('error', () => resolve(413)) // the server may cut those who go on sending
-  })
-  outgoing.end(body)
+])('a body that %s', (_how, lengthOf) => {
+  async function statusFor(bytes: number, credentials: Record<string, string> = {}) {
+    const body = `{"query":"{ __typename }","variables":{"a":"${'x'.repeat(bytes)}"}}`
+    const outgoing = request(`${app.url}/graphql`, {
+      method: 'POST',
+      agent: false,
+      headers: { 'Content-Type': 'application/json', ...credentials, ...lengthOf(body) },
+    })
+    const status = new Promise<number | undefined>((resolve) => {
+      outgoing.on('response', ({ statusCode }) => resolve(statusCode))
+      outgoing.on('error', () => resolve(413)) // the server may cut those who go on sending
+    })
+    outgoing.end(body)
+    const answer = await status
+    outgoing.destroy()
+    return answer
+  }
+  const signedIn = async () => ({ Authorization: `Bearer ${await accessTokenOf(app.url)}` })
 
-  expect(await status).toBe(413)
-  expect((await fetch(`${app.url}/readyz`)).status).toBe(200)
-  outgoing.destroy()
+  test('has more than 25 MB is refused', async () => {
+    expect(await statusFor(26_000_000, await signedIn())).toBe(413)
+    expect((await fetch(`${app.url}/readyz`)).status).toBe(200)
+  })
+
+  test('has more than 100 kB is taken from those with credentials only', async () => {
+    const credentials = await signedIn()
+
+    expect(await statusFor(90_000)).toBe(200)
+    expect(await statusFor(110_000)).toBe(413)
+    expect(await statusFor(110_000, { Authorization: 'Bearer wrong' })).toBe(413)
+    expect(await statusFor(1_000_000, credentials)).toBe(200)
+  })
 })
 
 test.each(['PUT', 'DELETE', 'PATCH'])('%s is refused', async (method) => {
