@@ -2,8 +2,8 @@ import type { Connection } from '../../db/statements.ts'
 import { ForbiddenError, NotFoundError } from '../../errors.ts'
 import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId } from '../../ids.ts'
-import { hasScope, isAdministrator, type Principal } from '../accounts/principal.ts'
-import { type ProjectAccess, projectsOf, requireRole } from '../projects/access.ts'
+import { hasScope, isAdministrator, type Principal, type UserPrincipal } from '../accounts/principal.ts'
+import { type ProjectAccess, requireRole } from '../projects/access.ts'
 
 /*
  * Who may do what with a dataset. One that is in a project belongs to its members: they see it, its editors and owners
@@ -23,8 +23,26 @@ export function byRef(ref: string): { id: string } | { name: string } {
 export function visibleDatasets(principal: Principal): Prisma.DatasetWhereInput {
   if (isAdministrator(principal)) return {}
   if (principal.kind === 'run') return { id: { in: [] } }
-  const open = [{ visibility: 'TEAM' }, { createdById: principal.userId }]
-  return { OR: [{ projectId: null, OR: open }, { project: projectsOf(principal) }] }
+  return seenByMember(principal.userId)
+}
+
+/** The datasets that somebody sees for who they are, and not for being an administrator. */
+function seenByMember(userId: string): Prisma.DatasetWhereInput {
+  const open = [{ visibility: 'TEAM' }, { createdById: userId }]
+  return { OR: [{ projectId: null, OR: open }, { project: { members: { some: { userId } } } }] }
+}
+
+/**
+ * The datasets among which a project's train config is looked for by its name alone: those in the project, and what
+ * its owner or who starts the run made. Nobody else can bring a file to a run by giving it the right name, nor does
+ * the name that an editor chose reach what only an administrator sees.
+ */
+export function configDatasets(
+  starter: UserPrincipal,
+  project: { id: string; ownerId: string },
+): Prisma.DatasetWhereInput {
+  const made = { createdById: { in: [project.ownerId, starter.userId] } }
+  return { OR: [{ projectId: project.id }, { AND: [made, seenByMember(starter.userId)] }] }
 }
 
 /** A dataset that somebody sees. @throws NotFoundError */

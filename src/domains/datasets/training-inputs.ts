@@ -1,3 +1,4 @@
+import { PreconditionFailedError } from '../../errors.ts'
 import type { Prisma, PrismaClient, TrainConfig } from '../../generated/prisma/client.ts'
 
 /** The files and the configuration that a run is started with. */
@@ -13,14 +14,16 @@ export interface TrainingInputs {
  * Finds the dataset and the train config that a run names.
  *
  * A config belongs to a dataset and is named by its file name (with or without its ending). The named
- * dataset's config is meant; without a dataset, the only one of that name. A dataset's config is
- * used also when no name is given, or when any name serves.
+ * dataset's config is meant; without a dataset, the only one of that name, or the only one in the project. A dataset's
+ * config is used also when no name is given, or when any name serves.
  *
- * @param visible the datasets that may be used; any other is as if it were not uploaded
+ * @param usable the datasets that may be meant, and those that may when only a config is named; any other is as if it
+ *   were not uploaded
+ * @throws PreconditionFailedError when several configs may be meant
  */
 export async function findTrainingInputs(
   prisma: PrismaClient,
-  visible: Prisma.DatasetWhereInput,
+  usable: { projectId: string; datasets: Prisma.DatasetWhereInput; configs: Prisma.DatasetWhereInput },
   names: { datasetName: string | null; trainConfigName: string | null; anyNameServes: boolean },
 ): Promise<TrainingInputs> {
   const missing: string[] = []
@@ -28,7 +31,7 @@ export async function findTrainingInputs(
     names.datasetName === null
       ? null
       : await prisma.dataset.findFirst({
-          where: { AND: [{ name: names.datasetName }, visible] },
+          where: { AND: [{ name: names.datasetName }, usable.datasets] },
           include: { files: { orderBy: { filename: 'asc' } }, trainConfig: true },
         })
   if (names.datasetName !== null && (!dataset || dataset.files.length === 0)) {
@@ -38,7 +41,7 @@ export async function findTrainingInputs(
   let config = dataset?.trainConfig ?? null
   const serves = config !== null && names.anyNameServes
   if (names.trainConfigName !== null && !serves && !isNamed(config, names.trainConfigName)) {
-    config = names.datasetName === null ? await findConfig(prisma, visible, names.trainConfigName) : null
+    config = names.datasetName === null ? await findConfig(prisma, usable, names.trainConfigName) : null
     if (!config) missing.push(`train config ${names.trainConfigName}`)
   }
   return {
@@ -50,16 +53,25 @@ export async function findTrainingInputs(
 
 async function findConfig(
   prisma: PrismaClient,
-  visible: Prisma.DatasetWhereInput,
+  { projectId, configs }: { projectId: string; configs: Prisma.DatasetWhereInput },
   name: string,
 ): Promise<TrainConfig | null> {
-  return prisma.trainConfig.findFirst({
+  const found = await prisma.trainConfig.findMany({
     where: {
-      dataset: visible,
+      dataset: configs,
       OR: [{ filename: { in: [name, `${name}.yaml`, `${name}.yml`] } }, { dataset: { name } }],
     },
-    orderBy: { uploadedAt: 'desc' },
+    include: { dataset: { select: { name: true, projectId: true } } },
+    orderBy: { datasetId: 'asc' },
   })
+  const own = found.filter(({ dataset }) => dataset.projectId === projectId)
+  const [config, ...others] = own.length > 0 ? own : found
+  if (!config || others.length === 0) return config ?? null
+  const datasets = [config, ...others].slice(0, 5).map(({ dataset }) => dataset.name)
+  throw new PreconditionFailedError(
+    `Several train configs go by the name ${name} (of the datasets ${datasets.join(', ')}): name the dataset as well.`,
+    [`train config ${name}`],
+  )
 }
 
 function isNamed(config: TrainConfig | null, name: string): boolean {

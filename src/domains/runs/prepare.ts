@@ -20,6 +20,8 @@ export interface RunPlan {
   resources: JsonObject
   /** The datasets that may be used: those that whoever starts it may see. */
   datasets: Prisma.DatasetWhereInput
+  /** The datasets whose config may be used when the project names one and no dataset. */
+  configs: Prisma.DatasetWhereInput
   /** The run that is continued, and from which checkpoint. */
   resume: { run: Run; checkpoint: Artifact } | null
 }
@@ -73,10 +75,11 @@ export function datasetPath(paths: RunPaths, files: { filename: string }[]): str
 }
 
 async function requireInputs(database: Database, plan: RunPlan): Promise<TrainingInputs> {
-  const { datasetName, project, resume } = plan
+  const { datasetName, project, resume, datasets, configs } = plan
   // A resumed run continues with the configuration of the run before it; see baseConfig.
   const continues = resume !== null && resume.run.datasetName === datasetName
-  const inputs = await findTrainingInputs(database.prisma, plan.datasets, {
+  const usable = { projectId: project.id, datasets, configs }
+  const inputs = await findTrainingInputs(database.prisma, usable, {
     datasetName,
     trainConfigName: continues ? null : project.trainConfigName,
     // The name is that of the config of the project's own dataset.

@@ -10,7 +10,7 @@ import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
-import { visibleDatasets } from '../datasets/access.ts'
+import { configDatasets, visibleDatasets } from '../datasets/access.ts'
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { requireProject } from '../projects/find.ts'
 import { requireRun, visibleRuns } from './access.ts'
@@ -96,6 +96,7 @@ export function createRunService(deps: RunDependencies) {
           ),
           resources: request.resources ?? {},
           datasets: visibleDatasets(user),
+          configs: configDatasets(user, project),
           resume: null,
         }
         return queue(user, plan, request, requestHash)
@@ -130,6 +131,7 @@ export function createRunService(deps: RunDependencies) {
           ),
           resources: request.resources ?? storedObject(resumed.resources),
           datasets: visibleDatasets(user),
+          configs: configDatasets(user, project),
           resume: { run: resumed, checkpoint: await findCheckpoint(resumed, request.artifactId) },
         }
         return queue(user, plan, request, requestHash)

@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import {
   AccessCreateDatasetDocument,
   AccessDatasetDocument,
@@ -15,6 +19,7 @@ import {
   CatalogUploadTrainConfigDocument,
   type CreateDatasetInput,
   RunTryStartDocument,
+  type StartRunInput,
   type UpdateDatasetInput,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
@@ -238,15 +243,57 @@ describe('a project that names a dataset which somebody may not see', () => {
 
   test('does not find its train config by a name', async () => {
     const hidden = await givenDataset()
-    const project = await seed(editor.api).project({
-      name: `configured-${++made}`,
-      command: ['true'],
-      trainConfigName: hidden,
-    })
-    const start = async ({ api }: Pick<Person, 'api'>) =>
-      resultOf(await api.ask(RunTryStartDocument, { input: { project } }))
+    const project = await givenConfigured(hidden)
 
-    expect(await start(editor)).toMatchObject({ missing: [`train config ${hidden}`] })
-    expect(await start(app)).toMatchObject({ __typename: 'Run' })
+    for (const person of [editor, { api: app.api }]) {
+      expect(await start(person, { project })).toMatchObject({ missing: [`train config ${hidden}`] })
+    }
   })
 })
+
+/** A project of `editor` that names a train config and no dataset. */
+const givenConfigured = (trainConfigName: string) =>
+  seed(editor.api).project({ name: `configured-${++made}`, command: ['true'], trainConfigName })
+
+const start = async ({ api }: Pick<Person, 'api'>, input: StartRunInput) =>
+  resultOf(await api.ask(RunTryStartDocument, { input }))
+
+/** A dataset of somebody with nothing but a config of some name. */
+async function givenConfig({ api }: Person, filename: string, input: Partial<CreateDatasetInput> = {}) {
+  const name = `config-${++made}`
+  await api.send(AccessCreateDatasetDocument, { input: { ...input, name } })
+  const file = { 'variables.input.file': new File([`of: ${name}\n`], filename) }
+  await api.upload(CatalogUploadTrainConfigDocument, { input: { dataset: name, file: null as never } }, file)
+  return name
+}
+
+describe('a train config that a project names without a dataset', () => {
+  test('is never that of a stranger, however new it is and whoever may see it', async () => {
+    const project = await givenConfigured('sft.yaml')
+    await givenConfig(stranger, 'sft.yaml', { visibility: 'TEAM' })
+
+    for (const person of [editor, { api: app.api }]) {
+      expect(await start(person, { project })).toMatchObject({ missing: ['train config sft.yaml'] })
+    }
+    const own = await givenConfig(editor, 'sft.yaml')
+    expect(await configOf(await start(editor, { project }))).toEqual({ of: own })
+  })
+
+  test('is that in the project before any other, and refused when several may be meant', async () => {
+    const project = await givenConfigured('lora')
+    const [one, other] = [await givenConfig(editor, 'lora.yaml'), await givenConfig(editor, 'lora.yml')]
+
+    expect(await start(editor, { project })).toMatchObject({
+      __typename: 'PreconditionFailedError',
+      message: expect.stringContaining(`${one}, ${other}`),
+    })
+    const inside = await givenConfig(editor, 'lora.yaml', { project })
+    expect(await configOf(await start(editor, { project }))).toEqual({ of: inside })
+  })
+})
+
+/** The configuration that a run reads. */
+async function configOf(started: unknown): Promise<unknown> {
+  const { id } = z.object({ id: z.string() }).parse(started)
+  return parse(await readFile(join(app.dataDir, 'runs', id, 'config.yaml'), 'utf8'))
+}
