@@ -33,6 +33,24 @@ function seenByMember(userId: string): Prisma.DatasetWhereInput {
 }
 
 /**
+ * The datasets that may be meant by a name that stands in a project, or in a run that is resumed, since `namedAt`: those
+ * in the project, and what the starter sees that is theirs or a member's, or was there before it was named. So nobody
+ * brings data to the runs of others by taking a name that waits for its dataset.
+ */
+export function namedDatasets(
+  starter: UserPrincipal,
+  project: { id: string },
+  namedAt: Date,
+): Prisma.DatasetWhereInput {
+  const trusted = [
+    { createdById: starter.userId },
+    { createdBy: { memberships: { some: { projectId: project.id } } } },
+    { createdAt: { lt: namedAt } },
+  ]
+  return { OR: [{ projectId: project.id }, { AND: [seenByMember(starter.userId), { OR: trusted }] }] }
+}
+
+/**
  * The datasets among which a project's train config is looked for by its name alone: those in the project, and what
  * its owner or who starts the run made. Nobody else can bring a file to a run by giving it the right name, nor does
  * the name that an editor chose reach what only an administrator sees.

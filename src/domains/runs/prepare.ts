@@ -18,7 +18,9 @@ export interface RunPlan {
   datasetName: string | null
   hyperparameters: JsonObject
   resources: JsonObject
-  /** The datasets that may be used: those that whoever starts it may see. */
+  /** The datasets that whoever starts it may see. */
+  visible: Prisma.DatasetWhereInput
+  /** The datasets that may be meant by `datasetName`. */
   datasets: Prisma.DatasetWhereInput
   /** The datasets whose config may be used when the project names one and no dataset. */
   configs: Prisma.DatasetWhereInput
@@ -86,12 +88,28 @@ async function requireInputs(database: Database, plan: RunPlan): Promise<Trainin
     anyNameServes: datasetName !== project.datasetName,
   })
   if (inputs.missing.length > 0) {
+    await refuseStrangers(database, plan)
     throw new PreconditionFailedError(
       `Not uploaded yet: ${inputs.missing.join(', ')}. Upload it, then start the run again.`,
       inputs.missing,
     )
   }
   return inputs
+}
+
+/** Says so when there is a dataset of the name, but not one to be used unless the starter means it. @throws PreconditionFailedError */
+async function refuseStrangers(
+  { prisma }: Database,
+  { datasetName, datasets, visible }: RunPlan,
+): Promise<void> {
+  if (datasetName === null) return
+  const name = { name: datasetName }
+  if ((await prisma.dataset.count({ where: { AND: [name, visible] } })) === 0) return
+  if ((await prisma.dataset.count({ where: { AND: [name, datasets] } })) > 0) return
+  throw new PreconditionFailedError(
+    `Dataset ${datasetName} was made by somebody outside the project, after it was named: name it when the run is started, or have it put in the project.`,
+    [`dataset ${datasetName}`],
+  )
 }
 
 /** A resumed run continues with the configuration that the run before it read, unless it trains on other data. */

@@ -10,9 +10,10 @@ import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireReporter, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
-import { configDatasets, visibleDatasets } from '../datasets/access.ts'
+import { configDatasets, namedDatasets, visibleDatasets } from '../datasets/access.ts'
 import { mergeObjects, parseInput, storedObject } from '../input.ts'
 import { requireProject } from '../projects/find.ts'
+import { datasetNamedAt } from '../projects/versions.ts'
 import { requireRun, visibleRuns } from './access.ts'
 import { quoteForShell } from './command.ts'
 import { removeFolders } from './deleted-runs.ts'
@@ -95,7 +96,10 @@ export function createRunService(deps: RunDependencies) {
             request.hyperparameters ?? {},
           ),
           resources: request.resources ?? {},
-          datasets: visibleDatasets(user),
+          visible: visibleDatasets(user),
+          datasets: request.datasetName
+            ? visibleDatasets(user)
+            : namedDatasets(user, project, await datasetNamedAt(prisma, project.id)),
           configs: configDatasets(user, project),
           resume: null,
         }
@@ -130,7 +134,10 @@ export function createRunService(deps: RunDependencies) {
             request.hyperparameters ?? {},
           ),
           resources: request.resources ?? storedObject(resumed.resources),
-          datasets: visibleDatasets(user),
+          visible: visibleDatasets(user),
+          datasets: request.datasetName
+            ? visibleDatasets(user)
+            : namedDatasets(user, project, resumed.createdAt),
           configs: configDatasets(user, project),
           resume: { run: resumed, checkpoint: await findCheckpoint(resumed, request.artifactId) },
         }

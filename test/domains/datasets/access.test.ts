@@ -292,6 +292,53 @@ describe('a train config that a project names without a dataset', () => {
   })
 })
 
+describe('a dataset that a project names before it is there', () => {
+  test('is not that of a stranger, unless who starts the run names it', async () => {
+    const datasetName = `awaited-${++made}`
+    const project = await seed(editor.api).project({
+      name: `of-${datasetName}`,
+      command: ['true'],
+      datasetName,
+    })
+    await seed(stranger.api).dataset(datasetName, { 'a.txt': 'bad\n' })
+    expect(await start(editor, { project })).toMatchObject({ missing: [`dataset ${datasetName}`] })
+
+    await update(stranger, { ref: datasetName, visibility: 'TEAM' })
+    for (const person of [editor, { api: app.api }]) {
+      expect(await start(person, { project })).toMatchObject({
+        missing: [`dataset ${datasetName}`],
+        message: expect.stringContaining('outside the project'),
+      })
+    }
+    expect(await start(editor, { project, datasetName })).toMatchObject({ __typename: 'Run' })
+  })
+
+  test('is that of a member, and one that was there when it was named', async () => {
+    const datasetName = `awaited-${++made}`
+    const project = await seed(maker.api).project({
+      name: `of-${datasetName}`,
+      command: ['true'],
+      datasetName,
+    })
+    await maker.api.send(AccessSetMemberDocument, {
+      input: { project, user: editor.username, role: 'EDITOR' },
+    })
+    await seed(editor.api).dataset(datasetName, { 'a.txt': 'good\n' })
+    await update(editor, { ref: datasetName, visibility: 'TEAM' })
+    expect(await start(maker, { project })).toMatchObject({ __typename: 'Run' })
+
+    const corpus = `corpus-${++made}`
+    await seed(stranger.api).dataset(corpus, { 'a.txt': 'known\n' })
+    await update(stranger, { ref: corpus, visibility: 'TEAM' })
+    const naming = await seed(maker.api).project({
+      name: `of-${corpus}`,
+      command: ['true'],
+      datasetName: corpus,
+    })
+    expect(await start(maker, { project: naming })).toMatchObject({ __typename: 'Run' })
+  })
+})
+
 /** The configuration that a run reads. */
 async function configOf(started: unknown): Promise<unknown> {
   const { id } = z.object({ id: z.string() }).parse(started)
