@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { GraphQLError } from 'graphql'
-import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { UnauthenticatedError } from '../errors.ts'
+import { MAX_STRANGERS_BODY_BYTES } from './bodies.ts'
 import type { ClientAddress } from './client-address.ts'
 import { credentialsOf, identify, originOf } from './credentials.ts'
 import { type EndOfRightsDependencies, watchEndOfRights } from './end-of-rights.ts'
@@ -16,6 +16,7 @@ import { GRAPHQL_PATH } from './paths.ts'
 import type { RateLimits } from './rate-limits.ts'
 import { createSocketLimits } from './socket-limits.ts'
 import { createSocketOperations } from './socket-operations.ts'
+import { speakProtocol } from './socket-protocol.ts'
 import type { TrustedDocuments } from './trusted-documents.ts'
 
 /** The largest message a client may send, in bytes. */
@@ -63,6 +64,7 @@ export function serveSockets(deps: SocketDependencies): () => Promise<void> {
     server,
     path: GRAPHQL_PATH,
     maxPayload: MAX_FRAME_BYTES,
+    autoPong: false, // in speakProtocol
     verifyClient: ({ req }, answer) =>
       answer(isOwnOrAllowedOrigin(req.headers, origins), 403, 'Pages of this origin may not connect'),
   })
@@ -70,8 +72,12 @@ export function serveSockets(deps: SocketDependencies): () => Promise<void> {
   const operations = createSocketOperations(deps)
   const limits = createSocketLimits(deps.socketsPerUser)
 
-  const { dispose } = useServer(
-    {
+  speakProtocol({
+    sockets,
+    maxMessageBytes: (socket) => (principals.get(socket) ? MAX_FRAME_BYTES : MAX_STRANGERS_BODY_BYTES),
+    keepAliveMs: KEEP_ALIVE_MS,
+    log,
+    options: {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       execute: operations.execute,
       subscribe: operations.subscribe,
@@ -92,13 +98,8 @@ export function serveSockets(deps: SocketDependencies): () => Promise<void> {
         return operations.prepare({ id, payload, socket, request, principal: principals.get(socket) ?? null })
       },
     },
-    sockets,
-    KEEP_ALIVE_MS,
-  )
+  })
   sockets.on('connection', (socket, request) => {
-    // In place of graphql-ws's own listener, which writes to the console. ws itself closes the socket.
-    socket.removeAllListeners('error')
-    socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'))
     socket.on('close', () => limits.close(socket))
     if (!limits.open(socket, clientAddress(request))) turnAway(socket)
   })
@@ -133,7 +134,8 @@ export function serveSockets(deps: SocketDependencies): () => Promise<void> {
     const cut = setTimeout(() => {
       for (const socket of sockets.clients) socket.terminate()
     }, CLOSE_GRACE_MS)
-    await dispose()
+    for (const socket of sockets.clients) socket.close(1001, 'The server stops: come back.')
+    await new Promise<void>((resolve) => sockets.close(() => resolve()))
     clearTimeout(cut)
   }
 }

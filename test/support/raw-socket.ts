@@ -15,6 +15,9 @@ export interface RawSocket {
   send(message: object | string): void
   /** The next message of one of these types; others are skipped. Fails when the socket closes. */
   next(...types: string[]): Promise<z.infer<typeof Message>>
+  /** Stops reading, as a client does that is stuck. */
+  pause(): void
+  resume(): void
   /** The code that the socket is closed with. */
   closed: Promise<number>
   close(): void
@@ -48,6 +51,8 @@ export async function openRawSocket(url: string, options: ClientOptions = {}): P
         if (code !== null) throw new Error(`The socket was closed with ${code}.`)
       }
     },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     closed,
     close: () => socket.terminate(),
   }
