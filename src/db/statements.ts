@@ -107,13 +107,16 @@ export interface BucketSelection {
   rollUpLevel: number | null
 }
 
-/** The statements for log lines. */
+/**
+ * The statements for log lines. What is read by a filter is read in turn with what others read so, therefore
+ * never in a transaction, which nobody else can read beside.
+ */
 export interface LogLineStatements {
   /** Inserts lines whose numbers follow each other, in the transaction that is open. */
   insertLogLines(streamId: number, firstSeq: number, rows: NewLogLineRow[]): Promise<void>
   /** The first `limit` lines of the selection, or the last ones (still in ascending order). */
   readLogLines(
-    on: Connection,
+    on: PrismaClient,
     selection: LogLineSelection,
     limit: number,
     from: 'start' | 'end',
@@ -123,11 +126,11 @@ export interface LogLineStatements {
    * `limit.bytes` together; at least one if there is any.
    */
   readLogBatch(
-    on: Connection,
+    on: PrismaClient,
     selection: LogLineSelection,
     limit: { lines: number; bytes: number },
   ): Promise<LogLineRow[]>
-  countLogLines(on: Connection, selection: LogLineSelection): Promise<number>
+  countLogLines(on: PrismaClient, selection: LogLineSelection): Promise<number>
 }
 
 /** The statements that Prisma cannot express or not fast enough; one implementation per database. */

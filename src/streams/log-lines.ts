@@ -10,6 +10,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const LOG_SOURCES = ['STDOUT', 'STDERR', 'SYSTEM'] as const
 export type LogSource = (typeof LOG_SOURCES)[number]
 
+/** The longest text that a log can be searched for: what it takes grows with its length, and logs are long. */
+const MAX_SEARCH_LENGTH = 100
+
 /** A line that is to be stored. */
 export interface NewLogLine {
   timestamp: Date
@@ -64,13 +67,13 @@ export async function takeNumbers(tx: Transaction, streamId: number, count: numb
   return lastSeq - count + 1
 }
 
-/** What a filter selects of a stream. */
+/** What a filter selects of a stream. @throws ValidationError when the text to search for is too long */
 export function selectLogLines(streamId: number, filter: LogFilter | null | undefined): LogLineSelection {
   return {
     streamId,
     minLevel: filter?.minLevel ? LOG_LEVELS.indexOf(filter.minLevel) : undefined,
     source: filter?.source ? LOG_SOURCES.indexOf(filter.source) : undefined,
-    search: filter?.search ? searchText(filter.search) : undefined,
+    search: filter?.search ? searchText(filter.search, MAX_SEARCH_LENGTH) : undefined,
     since: filter?.since?.getTime(),
     until: filter?.until?.getTime(),
   }

@@ -21,6 +21,7 @@ export interface LogPage {
     startCursor: string | null
     endCursor: string | null
   }
+  /** Counted once, however often it is asked for. */
   totalCount: () => Promise<number>
 }
 
@@ -48,6 +49,7 @@ export async function readLogPage(database: Database, streamId: number, args: Lo
     cursor: encodeCursor(streamId, row.seq),
     node: toLogLine(streamId, row),
   }))
+  let count: Promise<number> | null = null
   return {
     edges,
     pageInfo: {
@@ -56,6 +58,9 @@ export async function readLogPage(database: Database, streamId: number, args: Lo
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
-    totalCount: () => database.sql.countLogLines(database.prisma, selectLogLines(streamId, args.filter)),
+    totalCount() {
+      count ??= database.sql.countLogLines(database.prisma, selectLogLines(streamId, args.filter))
+      return count
+    },
   }
 }

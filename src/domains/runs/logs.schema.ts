@@ -54,7 +54,9 @@ export const LogFilterInput = builder.inputType('LogFilter', {
   fields: (t) => ({
     minLevel: t.field({ type: LogLevelEnum, description: 'Only of this level or a graver one.' }),
     source: t.field({ type: LogSourceEnum, description: 'Only from here.' }),
-    search: t.string({ description: 'Only with this text, whatever the case.' }),
+    search: t.string({
+      description: 'Only with this text of at most 100 characters, whatever the case of A to Z.',
+    }),
     since: t.field({ type: 'DateTime', description: 'Only from this time on.' }),
     until: t.field({ type: 'DateTime', description: 'Only up to this time.' }),
   }),

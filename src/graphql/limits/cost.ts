@@ -23,6 +23,8 @@ import { fragmentsOf } from './shape.ts'
 export const MAX_COST = 20_000
 /** What a change costs, besides what is read of its result. */
 const MUTATION_COST = 10
+/** What a log with a filter costs on top: it may have to be held against every line, by the page and by the count. */
+const FILTERED_LOG_COST = 500
 /** How many items a list is assumed to have that does not say. */
 const ASSUMED_LIST_SIZE = 10
 /** How many items a page has unless the operation says. */
@@ -37,8 +39,8 @@ export interface CostedOperation {
 }
 
 /**
- * What an operation costs at most, in points: 1 for each object, 0 for scalars and enums, 10 for each mutation;
- * the items of a connection as often as `first` or `last` says, those of other lists 10 times. An operation
+ * What an operation costs at most, in points: 1 for each object, 0 for scalars and enums, 10 for each mutation,
+ * 500 for a log with a filter; the items of a connection as often as `first` or `last` says, those of other lists 10 times. An operation
  * costs at least 1. Takes time in proportion to the text of the document, whatever its fragments repeat.
  */
 export function costOf({ schema, document, operationName, variableValues }: CostedOperation): number {
@@ -83,8 +85,10 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
   }
 
   function costOfField(node: FieldNode, parent: GraphQLCompositeType, pageSize: number | null): number {
-    const ownCost = parent === schema.getMutationType() ? MUTATION_COST : 0
     const field = fieldOf(parent, node.name.value)
+    const ownCost =
+      (parent === schema.getMutationType() ? MUTATION_COST : 0) +
+      (field && isFilteredLog(field, node) ? FILTERED_LOG_COST : 0)
     const type = field && getNamedType(field.type)
     if (!field || !node.selectionSet || !isCompositeType(type)) return ownCost
     if (isConnection(field)) {
@@ -113,6 +117,14 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
       .map(({ value }) => numberIn(value))
       .filter((size) => size !== null)
     return sizes?.length ? Math.max(...sizes) : DEFAULT_PAGE_SIZE
+  }
+
+  function isFilteredLog(field: GraphQLField<unknown, unknown>, node: FieldNode): boolean {
+    const filter = field.args.find(({ type }) => getNamedType(type).name === 'LogFilter')
+    const given = node.arguments?.find(({ name }) => name.value === filter?.name)?.value
+    if (given?.kind !== Kind.VARIABLE) return given !== undefined && given.kind !== Kind.NULL
+    const sent = variableValues?.[given.name.value]
+    return sent !== null && (sent !== undefined || defaults.get(given.name.value) !== undefined)
   }
 
   /** The number that a value stands for; one that is not acceptable is refused elsewhere. */

@@ -18,6 +18,10 @@ test.each<[string, number]>([
   ['{ projects(last: 2) { edges { node { runs(first: 3) { edges { node { id } } } } } } }', 11],
   ['{ run(id: "a") { metrics { key } } }', 11],
   ['{ run(id: "a") { metricSeries { buckets { min } } } }', 111],
+  ['{ run(id: "a") { logs(first: 2) { totalCount edges { node { seq } } } } }', 4],
+  ['{ run(id: "a") { logs(first: 2, filter: null) { totalCount } } }', 2],
+  ['{ run(id: "a") { logs(first: 2, filter: { search: "a" }) { totalCount } } }', 502],
+  ['subscription { runLogs(runId: "a", filter: { search: "a" }) { cursor } }', 501],
   [
     '{ ...P } fragment P on Query { projects(first: 5) { ...E } } fragment E on ProjectConnection { edges { node { id } } }',
     6,
@@ -36,6 +40,16 @@ test('the size of a page may be a variable, with a default or without', () => {
   expect(costFor(text)).toBe(8)
   expect(costFor(text, { n: 100 })).toBe(101)
   expect(costFor(text, { n: null })).toBe(26)
+})
+
+test('the filter of a log may be a variable, with a default or without', () => {
+  const text = (type: string) =>
+    `query ($filter: ${type}) { run(id: "a") { logs(first: 1, filter: $filter) { totalCount } } }`
+
+  expect(costFor(text('LogFilter'))).toBe(2)
+  expect(costFor(text('LogFilter'), { filter: null })).toBe(2)
+  expect(costFor(text('LogFilter'), { filter: { search: 'a' } })).toBe(502)
+  expect(costFor(text('LogFilter = { search: "a" }'))).toBe(502)
 })
 
 test('of several operations the one that is asked for counts', () => {
