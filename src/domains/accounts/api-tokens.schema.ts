@@ -72,7 +72,7 @@ const RevokeApiTokenInput = builder.inputType('RevokeApiTokenInput', {
 builder.mutationFields((t) => ({
   createApiToken: t.prismaField({
     type: ApiTokenType,
-    description: 'Makes a long-lived token for your scripts.',
+    description: 'Makes a long-lived token for your scripts. Takes a sign-in.',
     errors: resultUnion('CreateApiTokenResult', 'The token with its secret, or why there is none.'),
     args: { input: t.arg({ type: CreateApiTokenInput, required: true, description: 'The token to make.' }) },
     resolve: (_query, _root, { input }, context) =>

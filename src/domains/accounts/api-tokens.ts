@@ -8,7 +8,7 @@ import type { Signals } from '../../streams/signals.ts'
 import { recordEvent } from '../audit/record.ts'
 import { NameInput, parseInput } from '../input.ts'
 import { writeIfThereIsRoom } from './best-effort.ts'
-import { mayManage, type Principal, requireUser, SCOPES, type Scope } from './principal.ts'
+import { mayManage, type Principal, requireSignIn, requireUser, SCOPES, type Scope } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 import { accountTopics } from './topics.ts'
 
@@ -40,9 +40,14 @@ export function createApiTokenService({
   const { prisma } = database
 
   return {
-    /** Makes a token for the scripts of the person who asks. @throws ValidationError, ForbiddenError */
+    /**
+     * Makes a token for the scripts of the person who asks, by a sign-in: a token that makes others would outlast its
+     * end and its revocation.
+     *
+     * @throws ValidationError, ForbiddenError for API tokens
+     */
     async create(principal: Principal, input: unknown): Promise<NewApiToken> {
-      const { userId } = requireUser(principal, 'ADMIN')
+      const { userId } = requireSignIn(requireUser(principal, 'ADMIN'))
       const { name, scopes, expiresAt } = parseInput(CreateApiTokenInput, input)
       if (expiresAt && expiresAt <= now()) throw ValidationError.at('expiresAt', 'Must lie in the future.')
       const secret = newSecret('token')

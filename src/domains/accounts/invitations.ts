@@ -9,7 +9,13 @@ import { parseInput } from '../input.ts'
 import { PROJECT_ROLES } from '../projects/roles.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { EmailInput } from './names.ts'
-import { isAdministrator, type Principal, ROLES, requireAdministrator } from './principal.ts'
+import {
+  isAdministrator,
+  type Principal,
+  ROLES,
+  requireAdministrator,
+  requireSignInOver,
+} from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
 /** How long an invitation is good for. */
@@ -59,6 +65,7 @@ export function createInvitationService(deps: InvitationDependencies) {
     async create(principal: Principal, input: unknown, query: InvitationQuery = {}): Promise<NewInvitation> {
       const { userId, username } = requireAdministrator(principal)
       const { email, role, project, projectRole, sendMail } = parseInput(CreateInvitationInput, input)
+      requireSignInOver(principal, role)
       if (registration === 'off') {
         throw new ConflictError(
           'Nobody can register at this server (TRAINYARD_REGISTRATION): use createUser.',

@@ -11,7 +11,7 @@ import { createLimit } from './limit.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { findAccount, LoginNameInput, UserRefInput } from './names.ts'
 import { NewPasswordInput, type Passwords } from './passwords.ts'
-import { type Origin, type Principal, requireAdministrator } from './principal.ts'
+import { type Origin, type Principal, requireAdministrator, requireSignInOver } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 import type { SessionService, StartedSession } from './sessions.ts'
 import { accountTopics } from './topics.ts'
@@ -176,7 +176,11 @@ export function createPasswordResetService(deps: PasswordResetDependencies) {
     async create(principal: Principal, input: unknown): Promise<NewPasswordReset> {
       requireAdministrator(principal)
       const { user } = parseInput(CreateInput, input)
-      return database.transaction(async (tx) => this.issue(tx, principal, await findAccount(tx, user)))
+      return database.transaction(async (tx) => {
+        const account = await findAccount(tx, user)
+        requireSignInOver(principal, account.role)
+        return this.issue(tx, principal, account)
+      })
     },
 
     /** A link for an account, in the transaction of what calls for it. @throws ConflictError */

@@ -70,7 +70,8 @@ builder.mutationFields((t) => ({
   }),
   createPasswordReset: t.field({
     type: NewPasswordResetType,
-    description: 'Makes a link that sets a new password, to pass on to the person. For administrators.',
+    description:
+      'Makes a link that sets a new password, to pass on to the person. For administrators; for the account of one it takes a sign-in.',
     errors: resultUnion('CreatePasswordResetResult', 'The link, or why there is none.'),
     args: {
       input: t.arg({ type: CreatePasswordResetInput, required: true, description: 'Who gets a link.' }),

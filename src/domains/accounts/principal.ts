@@ -94,6 +94,16 @@ export function requireSignIn(principal: Principal): UserPrincipal {
 }
 
 /**
+ * Lets a token pass only as far as it is about members: whoever finds it must not come to an administrator's account,
+ * the one that it belongs to included, which would last longer than the token.
+ *
+ * @throws ForbiddenError for tokens when it is about an administrator
+ */
+export function requireSignInOver(principal: Principal, role: string | null | undefined): void {
+  if (role === 'ADMIN') requireSignIn(principal)
+}
+
+/**
  * An administrator, with a credential that may be used as such.
  *
  * @throws ForbiddenError for everybody else

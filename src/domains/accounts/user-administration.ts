@@ -10,7 +10,7 @@ import { handOver } from './hand-over.ts'
 import { EmailInput, findAccount, refuseTaken, UsernameInput, type UserQuery, UserRefInput } from './names.ts'
 import type { NewPasswordReset, PasswordResetService } from './password-resets.ts'
 import { NewPasswordInput, type Passwords, UNUSABLE_PASSWORD } from './passwords.ts'
-import { type Principal, ROLES, requireAdministrator } from './principal.ts'
+import { type Principal, ROLES, requireAdministrator, requireSignInOver } from './principal.ts'
 import { accountTopics } from './topics.ts'
 
 /** A new account; the link exists only here, and only when no password was given. */
@@ -31,7 +31,7 @@ export interface UserAdministrationDependencies {
 }
 
 /**
- * What administrators do with accounts. None of it with their own: so there is always one administrator left,
+ * What administrators do with accounts; with those of administrators by a sign-in only. None of it with their own: so there is always one administrator left,
  * whatever several of them do at once, because each change looks first whether who makes it still is one.
  */
 export function createUserAdministrationService(deps: UserAdministrationDependencies) {
@@ -47,6 +47,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
     const { result, userId } = await database.transaction(async (tx) => {
       await requireActing(tx, principal)
       const user = await findAccount(tx, ref)
+      requireSignInOver(principal, user.role)
       return { result: await work(tx, user), userId: user.id }
     })
     signals.notify(accountTopics.rights, userId)
@@ -75,6 +76,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
     async create(principal: Principal, input: unknown, query: UserQuery = {}): Promise<NewUser> {
       requireAdministrator(principal)
       const { username, email, password, role } = parseInput(CreateUserInput, input)
+      requireSignInOver(principal, role)
       const passwordHash = password ? await passwords.hash(password) : UNUSABLE_PASSWORD
       return database.transaction(async (tx) => {
         await requireActing(tx, principal)
@@ -105,6 +107,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
      */
     async update(principal: Principal, input: unknown, query: UserQuery = {}): Promise<User> {
       const { user: ref, role, email, username } = parseInput(UpdateUserInput, input)
+      requireSignInOver(principal, role)
       return change(principal, ref, async (tx, user) => {
         await refuseTaken(tx, { username, email }, user.id)
         const isNewRole = role !== undefined && role !== user.role
