@@ -114,7 +114,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
         if (isNewRole) {
           refuseOwn(principal, user, 'change the role of')
           await tx.userSession.deleteMany({ where: { userId: user.id } })
-          await withdrawInvitations(tx, user.id)
+          await withdrawInvitations(tx, principal, user.id)
           await note(tx, principal, user, 'USER_ROLE_CHANGED', { from: user.role, to: role })
         }
         const given = {
@@ -138,7 +138,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
           await tx.user.update({ where: { id: user.id }, data: { deactivatedAt: now() } })
           await tx.userSession.deleteMany({ where: { userId: user.id } })
           await tx.passwordReset.deleteMany({ where: { userId: user.id } })
-          await withdrawInvitations(tx, user.id)
+          await withdrawInvitations(tx, principal, user.id)
           await note(tx, principal, user, 'USER_DEACTIVATED')
         }
         return tx.user.findUniqueOrThrow({ ...query, where: { id: user.id } })
@@ -178,7 +178,7 @@ export function createUserAdministrationService(deps: UserAdministrationDependen
         // The processes of runs report on: their tokens end with them.
         await tx.apiToken.deleteMany({ where: { userId: user.id, runId: null } })
         await tx.passwordReset.deleteMany({ where: { userId: user.id } })
-        await withdrawInvitations(tx, user.id)
+        await withdrawInvitations(tx, principal, user.id)
         await note(tx, principal, user, 'USER_DELETED', { transferredTo: heir.username, ...transferred })
         await tx.user.update({
           where: { id: user.id },
@@ -214,8 +214,16 @@ function refuseOwn(principal: Principal, user: User, what: string): void {
 }
 
 /** Whoever is no administrator any more must not let others in. */
-async function withdrawInvitations(tx: Transaction, userId: string): Promise<void> {
-  await tx.invitation.deleteMany({ where: { invitedById: userId, acceptedAt: null } })
+async function withdrawInvitations(tx: Transaction, principal: Principal, userId: string): Promise<void> {
+  const open = { invitedById: userId, acceptedAt: null }
+  const withdrawn = await tx.invitation.findMany({ where: open, select: { id: true, email: true } })
+  await tx.invitation.deleteMany({ where: open })
+  for (const { id, email } of withdrawn) {
+    await recordEvent(tx, principal, {
+      action: 'INVITATION_REVOKED',
+      target: { kind: 'Invitation', id, name: email ?? '' },
+    })
+  }
 }
 
 const CreateUserInput = z.object({

@@ -14,6 +14,7 @@ import {
   AccountUpdateUserDocument,
   AccountUserDocument,
   AccountUsersDocument,
+  AuditTrailDocument,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import {
@@ -152,13 +153,18 @@ describe('an account that is shut', () => {
     const { createInvitation } = await root.api.send(AccountCreateInvitationDocument, {
       input: { role: 'ADMIN' },
     })
-    const invitationToken = expected(createInvitation, 'Invitation').token
+    const { id, token: invitationToken } = expected(createInvitation, 'Invitation')
     await update({ user: 'root', role: 'MEMBER' })
 
     const { register } = await as(app, null).send(AccountRegisterDocument, {
       input: { username: 'backdoor', password: 'long enough', invitationToken },
     })
     expect(register).toMatchObject({ issues: [{ path: ['invitationToken'] }] })
+    const { auditEvents } = await app.api.send(AuditTrailDocument, {
+      filter: { action: ['INVITATION_REVOKED'] },
+      first: 100,
+    })
+    expect(auditEvents.edges.map(({ node }) => node)).toMatchObject([{ targetId: id, actorName: 'admin' }])
   })
 })
 
