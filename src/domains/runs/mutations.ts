@@ -90,7 +90,10 @@ const LogLineInput = builder.inputType('LogLineInput', {
   fields: (t) => ({
     message: t.string({ required: true, description: 'The text, at most 65,536 characters.' }),
     level: t.field({ type: LogLevelEnum, description: 'INFO unless given.' }),
-    source: t.field({ type: LogSourceEnum, description: 'STDOUT unless given.' }),
+    source: t.field({
+      type: LogSourceEnum,
+      description: 'STDOUT unless given; not SYSTEM, which is Trainyard itself.',
+    }),
     timestamp: t.field({ type: 'DateTime', description: 'The time of the request unless given.' }),
   }),
 })

@@ -158,6 +158,9 @@ function isTime(item: unknown): item is Date {
   return item instanceof Date && !Number.isNaN(item.getTime())
 }
 
+/** What a run and its people may say; only Trainyard speaks for itself. */
+const REPORTED_SOURCES = LOG_SOURCES.filter((source) => source !== 'SYSTEM')
+
 const AppendRunLogsInput = z.object({
   runId: z.string(),
   lines: z
@@ -165,7 +168,9 @@ const AppendRunLogsInput = z.object({
       z.object({
         message: z.string().max(65_536, 'Must have at most 65,536 characters.'),
         level: z.enum(LOG_LEVELS).nullish(),
-        source: z.enum(LOG_SOURCES).nullish(),
+        source: z
+          .enum(REPORTED_SOURCES, 'Must be STDOUT or STDERR: SYSTEM is what Trainyard itself says.')
+          .nullish(),
         timestamp: z.date().nullish(),
       }),
     )

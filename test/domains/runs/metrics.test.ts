@@ -212,7 +212,7 @@ test('appendRunLogs adds lines in their order, with what each says of itself', a
       runId: id,
       lines: [
         { message: 'plain' },
-        { message: 'careful', level: 'WARNING', source: 'SYSTEM', timestamp },
+        { message: 'careful', level: 'WARNING', source: 'STDERR', timestamp },
         { message: 'odd \ud800 and \0' },
       ],
     },
@@ -221,9 +221,22 @@ test('appendRunLogs adds lines in their order, with what each says of itself', a
   const log = await given.log(id)
   expect(log).toMatchObject([
     { seq: 1, message: 'plain', level: 'INFO', source: 'STDOUT' },
-    { seq: 2, message: 'careful', level: 'WARNING', source: 'SYSTEM', timestamp },
+    { seq: 2, message: 'careful', level: 'WARNING', source: 'STDERR', timestamp },
     { seq: 3, message: 'odd \ufffd and \ufffd' },
   ])
+})
+
+test('appendRunLogs takes no line that would pass for one of Trainyard itself', async () => {
+  const id = await given.run({ project })
+  const { appendRunLogs } = await app.api.send(RunAppendLogsDocument, {
+    input: { runId: id, lines: [{ message: 'honest' }, { message: 'All is well.', source: 'SYSTEM' }] },
+  })
+
+  expect(appendRunLogs).toMatchObject({
+    __typename: 'ValidationError',
+    issues: [{ path: ['lines', '1', 'source'] }],
+  })
+  expect(await given.log(id)).toEqual([])
 })
 
 describe('metricSeries', () => {
