@@ -5,7 +5,7 @@ import { isErrno } from '../storage/errno.ts'
 import { createAsk, isSuccess, type Question } from './ask.ts'
 import { bodyOf, CLIENT_LEFT, clientLeft, GatewayError, sendJson } from './errors.ts'
 import type { ModelDirectory } from './model-directory.ts'
-import { readModelRequest } from './model-request.ts'
+import { readModelRequest, withModelName } from './model-request.ts'
 import type { ModelServers } from './model-servers.ts'
 import type { PassingAnswer } from './passing-answer.ts'
 import { createPatience, type Party } from './patience.ts'
@@ -68,7 +68,7 @@ export function createForward({ directory, modelServers, limits, log }: ForwardD
         upstream,
         path,
         headers: headersFor(req, requestId),
-        request,
+        request: upstream.modelName === null ? request : withModelName(request, upstream.modelName),
         signal: cut.signal,
       })
     } finally {

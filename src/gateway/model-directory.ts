@@ -15,6 +15,8 @@ export interface Upstream {
   deploymentId: string
   /** Where its model server listens, without a path, e.g. http://127.0.0.1:8100. */
   url: string
+  /** What the model server calls its model, where that is another name than clients write; null for the same. */
+  modelName: string | null
   /** Tells that the request is over. Is called once. */
   release(): void
 }

@@ -6,7 +6,7 @@ import { clientLeft, GatewayError } from './errors.ts'
 export interface ModelRequest {
   /** The name of the model. */
   model: string
-  /** The body, byte for byte as it came. */
+  /** The body, byte for byte as it came unless the model server needs another name. */
   body: Buffer
   /** The body that also asks for the usage of a stream; null when nobody has to ask, or the client itself does. */
   bodyWithUsage: Buffer | null
@@ -67,6 +67,16 @@ function parse(body: Buffer): z.infer<typeof Body> {
   throw new GatewayError(400, issue && param ? issue.message : 'The body must be a JSON object.', {
     ...(param ? { param } : {}),
   })
+}
+
+/** The same request for a model server that calls the model by another name. */
+export function withModelName(request: ModelRequest, model: string): ModelRequest {
+  const renamed = (body: Buffer) => Buffer.from(JSON.stringify({ ...parse(body), model }))
+  return {
+    model,
+    body: renamed(request.body),
+    bodyWithUsage: request.bodyWithUsage && renamed(request.bodyWithUsage),
+  }
 }
 
 /** Streams tell their usage only to those who ask; we always want to know. */

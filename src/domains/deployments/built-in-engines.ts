@@ -57,7 +57,7 @@ export const BUILT_IN_ENGINES: readonly EngineTemplate[] = [
   {
     name: 'transformers',
     description: "Hugging Face's transformers serve: whatever transformers can load, on CPUs and GPUs.",
-    command: ['transformers', 'serve', '--host', '{host}', '--port', '{port}', '--force-model', '{model}'],
+    command: ['transformers', 'serve', '{model}', '--host', '{host}', '--port', '{port}'],
     healthPath: '/health',
     howToInstall: "Install transformers with its server: pip install 'transformers[serving]'.",
   },

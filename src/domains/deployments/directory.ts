@@ -65,12 +65,13 @@ export function createModelDirectory(deps: DirectoryDependencies): DeploymentDir
     return targets[turn % targets.length]
   }
 
-  function hold(deploymentId: string, { modelServerId, port }: Target): Upstream {
+  function hold(deploymentId: string, { modelServerId, ownName, port }: Target): Upstream {
     const end = load.begin(modelServerId)
     lastUsed.set(deploymentId, Date.now())
     return {
       deploymentId,
       url: localUrl(deps.deploymentHost, port),
+      modelName: ownName,
       release() {
         lastUsed.set(deploymentId, Date.now())
         end()

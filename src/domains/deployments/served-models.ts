@@ -1,14 +1,17 @@
 import type { Database } from '../../db/database.ts'
 import type { Deployment, ModelServer } from '../../generated/prisma/client.ts'
 import type { Signals } from '../../streams/signals.ts'
+import { storedStrings } from '../input.ts'
 import { deploymentTopics } from './lifecycle.ts'
 import { settingsOf } from './settings.ts'
 
 /** A model server that answers requests. */
 export interface Target {
   modelServerId: string
-  /** What it calls its model; another name than its deployment has while that is changed. */
+  /** What clients call its model; another name than its deployment has while that is changed. */
   name: string
+  /** What it calls its model itself; null when that is its name. */
+  ownName: string | null
   port: number
   healthySince: Date
 }
@@ -65,11 +68,18 @@ export function createServedModels(deps: { database: Database; signals: Signals 
   }
 }
 
-function targetOf({ id, settings, port, healthySince, createdAt }: ModelServer): Target {
+function targetOf({ id, settings, argv, port, healthySince, createdAt }: ModelServer): Target {
+  const { name, modelPath } = settingsOf(settings)
   return {
     modelServerId: id,
-    name: settingsOf(settings).name,
+    name,
+    ownName: isTold(storedStrings(argv), name) ? null : modelPath,
     port,
     healthySince: healthySince ?? createdAt,
   }
+}
+
+/** Whether a command tells the name; engines that are not told one go by the path of the model. */
+function isTold(argv: string[], name: string): boolean {
+  return argv.some((element) => element === name || element.endsWith(`=${name}`))
 }

@@ -38,7 +38,7 @@ export function createMemoryDirectory(): MemoryDirectory {
       if (!next || next.url === null) throw new UnavailableError(`No deployment of ${name} is healthy.`)
       next.turns++
       held++
-      return { deploymentId: next.deploymentId, url: next.url, release: () => void held-- }
+      return { deploymentId: next.deploymentId, url: next.url, modelName: null, release: () => void held-- }
     },
     record: (deploymentId, usage) => void records.push({ deploymentId, ...usage }),
   }
