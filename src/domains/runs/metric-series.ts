@@ -1,5 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import type { PointSummary, SeriesSegment } from '../../db/statements.ts'
+import { ValidationError } from '../../errors.ts'
+import type { InTurn } from '../../turns.ts'
 import { rangeOf, TOP_LEVEL } from './metric-roll-ups.ts'
 
 /** Steps that go together in a chart. `min`, `max`, `mean` and `last` are of the finite values, 0 without any. */
@@ -14,12 +16,21 @@ export interface MetricBucket {
   nonFiniteCount: number
 }
 
-/** What a run measured under one key. */
-export interface MetricSeries {
-  key: string
+/** What there is of a series in the range asked for. */
+export interface MetricChart {
   pointCount: number
   buckets: MetricBucket[]
 }
+
+/** What a run measured under one key. */
+export interface MetricSeries {
+  key: string
+  /** Read once, however often it is asked for; in its turn, as reading and answering occupy the server. */
+  chart: () => Promise<MetricChart>
+}
+
+/** The most buckets that all series of one answer have together. */
+export const MAX_BUCKETS_TOGETHER = 50_000
 
 /** Which part of a run's metrics to read, and in how many buckets at most. */
 export interface SeriesSelection {
@@ -30,11 +41,14 @@ export interface SeriesSelection {
 }
 
 /**
- * Reads series of a run in at most `maxPoints` buckets of equally many steps, each with its extremes. In a
- * series that is rolled up, wide buckets begin and end where its ranges do.
+ * Finds series of a run, each to be read in at most `maxPoints` buckets of equally many steps with their extremes.
+ * In a series that is rolled up, wide buckets begin and end where its ranges do.
+ *
+ * @throws ValidationError when there may be too many buckets in all of them together
  */
-export async function readSeries(
+export async function findSeries(
   database: Database,
+  inTurn: InTurn,
   runId: string,
   selection: SeriesSelection,
 ): Promise<MetricSeries[]> {
@@ -43,27 +57,43 @@ export async function readSeries(
     where: { runId, ...(keys && { key: { in: keys } }) },
     orderBy: { key: 'asc' },
   })
-  const result: MetricSeries[] = []
-  for (const { id, key, rollUpLevel } of all) {
-    const found = await database.sql.readStepRange(database.prisma, id, minStep, maxStep)
-    if (!found) {
-      result.push({ key, pointCount: 0, buckets: [] })
-      continue
-    }
-    const { first, last } = found
-    const { level, steps } = levelFor(Math.ceil((last - first + 1) / maxPoints), rollUpLevel)
-    const origin = Math.floor(first / steps) * steps
-    const ranges = Math.floor(last / steps) - origin / steps + 1
-    const rows = await database.sql.readBuckets(database.prisma, id, {
-      segments: toSegments(minStep, maxStep, level, rollUpLevel),
-      origin,
-      width: Math.ceil(ranges / maxPoints) * steps,
-      rollUpLevel,
-    })
-    const pointCount = rows.reduce((sum, row) => sum + row.count, 0)
-    result.push({ key, pointCount, buckets: rows.map(toBucket) })
+  const most = Math.max(Math.min(maxPoints, maxStep - minStep + 1), 0)
+  const together = all.reduce((sum, { pointCount }) => sum + Math.min(most, pointCount), 0)
+  if (together > MAX_BUCKETS_TOGETHER) {
+    const message = `${all.length} series have up to ${together} buckets, and at most ${MAX_BUCKETS_TOGETHER} are read at once: name fewer keys, or lower maxPoints.`
+    throw ValidationError.at(keys ? 'maxPoints' : 'keys', message)
   }
-  return result
+  return all.map((series) => {
+    let chart: Promise<MetricChart> | null = null
+    return {
+      key: series.key,
+      chart() {
+        chart ??= inTurn(() => readChart(database, series, selection))
+        return chart
+      },
+    }
+  })
+}
+
+async function readChart(
+  database: Database,
+  { id, rollUpLevel }: { id: number; rollUpLevel: number | null },
+  { maxPoints, minStep, maxStep }: SeriesSelection,
+): Promise<MetricChart> {
+  const found = await database.sql.readStepRange(database.prisma, id, minStep, maxStep)
+  if (!found) return { pointCount: 0, buckets: [] }
+  const { first, last } = found
+  const { level, steps } = levelFor(Math.ceil((last - first + 1) / maxPoints), rollUpLevel)
+  const origin = Math.floor(first / steps) * steps
+  const ranges = Math.floor(last / steps) - origin / steps + 1
+  const rows = await database.sql.readBuckets(database.prisma, id, {
+    segments: toSegments(minStep, maxStep, level, rollUpLevel),
+    origin,
+    width: Math.ceil(ranges / maxPoints) * steps,
+    rollUpLevel,
+  })
+  const pointCount = rows.reduce((sum, row) => sum + row.count, 0)
+  return { pointCount, buckets: rows.map(toBucket) }
 }
 
 function toBucket(row: PointSummary): MetricBucket {

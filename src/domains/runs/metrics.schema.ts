@@ -57,13 +57,14 @@ export const MetricSeriesType = builder.objectRef<MetricSeries>('MetricSeries').
     'What a run measured under one key, in buckets of equally many steps: the range from the first to the last point asked for, divided by maxPoints and rounded up. So that a series of any length is quick to read, wide buckets of a series of 10,000 points or more are rounded up further, to a multiple of a power of four that is at most half as wide, and begin at multiples of that power. Each bucket says exactly what the points in it come to, whatever the order they arrived in.',
   fields: (t) => ({
     key: t.exposeString('key', { description: 'What was measured.' }),
-    pointCount: t.exposeInt('pointCount', {
+    pointCount: t.int({
       description: 'How many points there are in the range asked for.',
+      resolve: async (series) => (await series.chart()).pointCount,
     }),
     buckets: t.field({
       type: [MetricBucketType],
       description: 'At most maxPoints, by step; steps without a point make no bucket.',
-      resolve: (series) => series.buckets,
+      resolve: async (series) => (await series.chart()).buckets,
     }),
   }),
 })

@@ -2,7 +2,8 @@ import { createBatch } from '../../db/batch.ts'
 import type { Database } from '../../db/database.ts'
 import { ValidationError } from '../../errors.ts'
 import { type LogPage, type LogPageArgs, readLogPage } from '../../streams/log-pages.ts'
-import { type MetricSeries, readSeries } from './metric-series.ts'
+import { createTurns } from '../../turns.ts'
+import { findSeries, type MetricSeries } from './metric-series.ts'
 import { type DeliveredPoint, latestOf, MAX_STEP, MIN_STEP } from './metric-store.ts'
 
 /** The most buckets of a series that one request gets. */
@@ -25,6 +26,8 @@ export function createRunRecords({ database }: { database: Database }) {
     return Map.groupBy(rows, (row) => row.runId)
   })
 
+  const inTurn = createTurns()
+
   return {
     /** The latest value of every key of a run, by key. */
     async latestMetrics(run: { id: string }): Promise<DeliveredPoint[]> {
@@ -36,12 +39,12 @@ export function createRunRecords({ database }: { database: Database }) {
       return readLogPage(database, run.logStreamId, args)
     },
 
-    /** The series of a run for a chart. @throws ValidationError when maxPoints is out of range */
+    /** The series of a run for a chart. @throws ValidationError when maxPoints is out of range, or too much for so many series */
     series(run: { id: string }, request: SeriesRequest): Promise<MetricSeries[]> {
       if (request.maxPoints < 1 || request.maxPoints > MAX_BUCKETS) {
         throw ValidationError.at('maxPoints', `Must be from 1 to ${MAX_BUCKETS}.`)
       }
-      return readSeries(database, run.id, {
+      return findSeries(database, inTurn, run.id, {
         keys: request.keys ?? null,
         maxPoints: request.maxPoints,
         minStep: request.minStep ?? MIN_STEP,

@@ -89,9 +89,12 @@ export const RunType = builder.prismaNode('Run', {
     }),
     metricSeries: t.field({
       type: [MetricSeriesType],
-      description: 'What it measured, for a chart.',
+      description: 'What it measured, for a chart: at most 50,000 buckets in all series together.',
       args: {
-        keys: t.arg.stringList({ description: 'Only these keys; all unless given.' }),
+        keys: t.arg.stringList({
+          description:
+            'Only these keys; all unless given, which costs as much as the most buckets there may be.',
+        }),
         maxPoints: t.arg.int({
           required: true,
           defaultValue: 1000,

@@ -17,6 +17,7 @@ import {
   TypeMetaFieldDef,
   type ValueNode,
 } from 'graphql'
+import { MAX_BUCKETS_TOGETHER } from '../../domains/runs/metric-series.ts'
 import { fragmentsOf } from './shape.ts'
 
 /** What one operation may cost: two nested pages of 100 are possible, three are not. */
@@ -25,6 +26,8 @@ export const MAX_COST = 20_000
 const MUTATION_COST = 10
 /** What a log with a filter costs on top: it may have to be held against every line, by the page and by the count. */
 const FILTERED_LOG_COST = 500
+/** How many buckets of a chart are read for 1 point, and how many are then given for another. */
+const BUCKETS_PER_POINT = 20
 /** How many items a list is assumed to have that does not say. */
 const ASSUMED_LIST_SIZE = 10
 /** How many items a page has unless the operation says. */
@@ -40,8 +43,9 @@ export interface CostedOperation {
 
 /**
  * What an operation costs at most, in points: 1 for each object, 0 for scalars and enums, 10 for each mutation,
- * 500 for a log with a filter; the items of a connection as often as `first` or `last` says, those of other lists 10 times. An operation
- * costs at least 1. Takes time in proportion to the text of the document, whatever its fragments repeat.
+ * 500 for a log with a filter, 1 for every 20 buckets of a chart and again wherever they are selected; the items
+ * of a connection as often as `first` or `last` says, those of other lists 10 times. An operation costs at
+ * least 1. Takes time in proportion to the text of the document, whatever its fragments repeat.
  */
 export function costOf({ schema, document, operationName, variableValues }: CostedOperation): number {
   const operation = getOperationAST(document, operationName)
@@ -54,7 +58,7 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
   )
   return Math.max(1, costOfSelection(operation.selectionSet, root, null))
 
-  /** @param pageSize how many edges there are, in the selection of a connection */
+  /** @param pageSize how many edges there are, in the selection of a connection; in a chart's, what all buckets cost */
   function costOfSelection(
     { selections }: SelectionSetNode,
     type: GraphQLCompositeType,
@@ -94,6 +98,10 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     if (isConnection(field)) {
       return ownCost + 1 + costOfSelection(node.selectionSet, type, pageSizeOf(node))
     }
+    if (isChart(field)) {
+      const buckets = Math.ceil(bucketsOf(field, node) / BUCKETS_PER_POINT)
+      return ownCost + ASSUMED_LIST_SIZE + buckets + costOfSelection(node.selectionSet, type, buckets)
+    }
     // An edge is no object of its own: it stands for its node.
     const isEdge = pageSize !== null && node.name.value === 'edges'
     const cost = (isEdge ? 0 : 1) + costOfSelection(node.selectionSet, type, null)
@@ -127,6 +135,26 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     return sent !== null && (sent !== undefined || defaults.get(given.name.value) !== undefined)
   }
 
+  /** How many buckets a chart has at most; how many keys there are is unknown unless they are named. */
+  function bucketsOf(field: GraphQLField<unknown, unknown>, node: FieldNode): number {
+    const given = (name: string) => node.arguments?.find((argument) => argument.name.value === name)?.value
+    const standard: unknown = field.args.find(({ name }) => name === 'maxPoints')?.defaultValue
+    const maxPoints = numberIn(given('maxPoints')) ?? standard
+    const keys = lengthOf(given('keys'))
+    if (keys === null || typeof maxPoints !== 'number') return MAX_BUCKETS_TOGETHER
+    return Math.min(keys * maxPoints, MAX_BUCKETS_TOGETHER)
+  }
+
+  /** How many items a list has; null for what is none. */
+  function lengthOf(list: ValueNode | undefined): number | null {
+    if (list?.kind === Kind.LIST) return list.values.length
+    if (list?.kind === Kind.STRING) return 1
+    if (list?.kind !== Kind.VARIABLE) return null
+    const sent = variableValues?.[list.name.value]
+    if (sent === undefined) return lengthOf(defaults.get(list.name.value))
+    return Array.isArray(sent) ? sent.length : typeof sent === 'string' ? 1 : null
+  }
+
   /** The number that a value stands for; one that is not acceptable is refused elsewhere. */
   function numberIn(value: ValueNode | undefined): number | null {
     if (value?.kind === Kind.INT) return Math.max(0, Number(value.value))
@@ -135,6 +163,10 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     if (sent === undefined) return numberIn(defaults.get(value.name.value))
     return typeof sent === 'number' && sent >= 0 ? sent : null
   }
+}
+
+function isChart(field: GraphQLField<unknown, unknown>): boolean {
+  return field.args.some(({ name }) => name === 'maxPoints')
 }
 
 function isConnection(field: GraphQLField<unknown, unknown>): boolean {

@@ -229,5 +229,5 @@ async function report(runId: string, key: string, points: Point[]) {
 }
 
 async function seriesOf(id: string, range: { maxPoints: number; minStep: number; maxStep: number }) {
-  return (await app.api.send(RunSeriesDocument, { id, ...range })).run?.metricSeries ?? []
+  return (await app.api.send(RunSeriesDocument, { id, keys: ['x'], ...range })).run?.metricSeries ?? []
 }

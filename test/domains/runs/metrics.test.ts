@@ -1,4 +1,8 @@
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../../src/db/database.ts'
+import { createRunRecords } from '../../../src/domains/runs/records.ts'
 import {
   type LogMetricsInput,
   RunAppendLogsDocument,
@@ -289,6 +293,60 @@ describe('metricSeries', () => {
   test.each([0, -1, 10_001])('is refused with maxPoints %i', async (maxPoints) => {
     const { errors } = await app.api.ask(RunSeriesDocument, { id, maxPoints })
     expect(errors?.map((error) => error.extensions?.code)).toEqual(['VALIDATION_FAILED'])
+  })
+})
+
+describe('charts of many series', () => {
+  const KEYS = Array.from({ length: 60 }, (_, n) => `key-${String(n).padStart(2, '0')}`)
+  let id: string
+  beforeAll(async () => {
+    id = await given.run({ project })
+    const steps = Array.from({ length: 1000 }, (_, n) => n)
+    for (let first = 0; first < KEYS.length; first += 10) {
+      await report(
+        id,
+        ...KEYS.slice(first, first + 10).map((key) => ({ key, steps, values: steps.map(() => 1) })),
+      )
+    }
+  })
+
+  test.each([
+    ['of all keys', { maxPoints: 1000 }],
+    ['of many', { keys: KEYS.slice(1), maxPoints: 1000 }],
+  ])('%s are refused when they would have too many buckets together', async (_, variables) => {
+    const { errors } = await app.api.ask(RunSeriesDocument, { id, ...variables })
+    expect(errors?.[0]?.extensions?.code).toBe('VALIDATION_FAILED')
+    expect(errors?.[0]?.message).toContain('name fewer keys, or lower maxPoints')
+  })
+
+  test.each([
+    ['fewer points', { maxPoints: 500 }, 60, 500],
+    ['fewer keys', { keys: KEYS.slice(0, 50), maxPoints: 1000 }, 50, 1000],
+    ['a short range', { maxPoints: 1000, minStep: 0, maxStep: 9 }, 60, 10],
+  ])('are given with %s', async (_, variables, count, buckets) => {
+    const series = await seriesOf({ id, ...variables })
+    expect(series.map(({ key }) => key)).toEqual(KEYS.slice(0, count))
+    expect(new Set(series.map((each) => each.buckets.length))).toEqual(new Set([buckets]))
+    expect(new Set(series.map((each) => each.pointCount))).toEqual(new Set([buckets === 10 ? 10 : 1000]))
+  })
+
+  test('leave others their turn between one series and the next', async () => {
+    const database = await openDatabase(join(app.dataDir, 'trainyard.db'))
+    let answered = false
+    let turns = 0
+    const counting = (async () => {
+      while (!answered) {
+        await turn()
+        turns++
+      }
+    })()
+    const charts = await createRunRecords({ database }).series({ id }, { maxPoints: 500 })
+    await Promise.all(charts.map(({ chart }) => chart()))
+    answered = true
+    await counting
+    await database.close()
+
+    expect(turns).toBeGreaterThanOrEqual(KEYS.length)
   })
 })
 

@@ -17,7 +17,12 @@ test.each<[string, number]>([
   ['{ projects { edges { node { name } } pageInfo { hasNextPage } } }', 27],
   ['{ projects(last: 2) { edges { node { runs(first: 3) { edges { node { id } } } } } } }', 11],
   ['{ run(id: "a") { metrics { key } } }', 11],
-  ['{ run(id: "a") { metricSeries { buckets { min } } } }', 111],
+  ['{ run(id: "a") { metricSeries { buckets { min } } } }', 5011],
+  ['{ run(id: "a") { metricSeries(maxPoints: 0) { buckets { min } } } }', 5011],
+  ['{ run(id: "a") { metricSeries(keys: ["loss"], maxPoints: 500) { pointCount } } }', 36],
+  ['{ run(id: "a") { metricSeries(keys: ["loss"], maxPoints: 500) { buckets { min } } } }', 61],
+  ['{ run(id: "a") { metricSeries(keys: ["a", "b"]) { a: buckets { min } b: buckets { max } } } }', 311],
+  ['{ run(id: "a") { metricSeries(keys: "loss", maxPoints: -1) { buckets { min } } } }', 11],
   ['{ run(id: "a") { logs(first: 2) { totalCount edges { node { seq } } } } }', 4],
   ['{ run(id: "a") { logs(first: 2, filter: null) { totalCount } } }', 2],
   ['{ run(id: "a") { logs(first: 2, filter: { search: "a" }) { totalCount } } }', 502],
@@ -40,6 +45,17 @@ test('the size of a page may be a variable, with a default or without', () => {
   expect(costFor(text)).toBe(8)
   expect(costFor(text, { n: 100 })).toBe(101)
   expect(costFor(text, { n: null })).toBe(26)
+})
+
+test('the keys of a chart and the number of its points may be variables', () => {
+  const text = `query ($keys: [String!] = ["loss"], $most: Int! = 100) {
+    run(id: "a") { metricSeries(keys: $keys, maxPoints: $most) { buckets { min } } }
+  }`
+
+  expect(costFor(text)).toBe(1 + 10 + 2 * 5)
+  expect(costFor(text, { keys: ['loss', 'acc'], most: 1000 })).toBe(1 + 10 + 2 * 100)
+  expect(costFor(text, { keys: null })).toBe(1 + 10 + 2 * 2500)
+  expect(costFor(text, { keys: Array(500).fill('loss'), most: 10_000 })).toBe(1 + 10 + 2 * 2500)
 })
 
 test('the filter of a log may be a variable, with a default or without', () => {
@@ -85,6 +101,10 @@ describe('what would occupy the server does not:', () => {
     [
       'the schema within itself',
       '{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }',
+    ],
+    [
+      'charts of everything',
+      `{ run(id: "a") { ${Array.from({ length: 4 }, (_, n) => `a${n}: metricSeries { buckets { min } }`).join(' ')} } }`,
     ],
     [
       'fragments that double',
