@@ -57,6 +57,8 @@ export function createAttempts({
   // Written by failures alone, so that nothing that is cheaper pushes anything out.
   const failures = createRecentlyUsed<Failures>(MAX_ACCOUNTS)
   const queues = new Map<string, Queue>()
+  /** How many attempts from an address are being checked. */
+  const underWay = new Map<string, number>()
 
   const forget = (account: string) => {
     if (failures.get(account)) failures.add(account, { count: 0, at: 0 }, 1)
@@ -72,14 +74,28 @@ export function createAttempts({
     const { count, at } = failuresOf(account)
     const remaining = at + pauseAfter(count) - now().getTime()
     if (remaining > 0) throw tryAgainIn(remaining, REFUSAL)
-    await addresses.check(clientOf(address))
-    const isRight = await check()
-    if (isRight) forget(account)
-    else {
-      failures.add(account, { count: count + 1, at: now().getTime() }, 1)
-      await addresses.count(clientOf(address))
+    return fromAddress(clientOf(address), async () => {
+      const isRight = await check()
+      if (isRight) forget(account)
+      else failures.add(account, { count: count + 1, at: now().getTime() }, 1)
+      return isRight
+    })
+  }
+
+  /** Counts attempts before they are checked, because those for many accounts are checked at the same time. */
+  async function fromAddress(client: string, attempt: () => Promise<boolean>): Promise<boolean> {
+    const before = underWay.get(client) ?? 0
+    underWay.set(client, before + 1)
+    try {
+      await addresses.check(client, before)
+      const isRight = await attempt()
+      if (!isRight) await addresses.count(client)
+      return isRight
+    } finally {
+      const left = (underWay.get(client) ?? 1) - 1
+      if (left > 0) underWay.set(client, left)
+      else underWay.delete(client)
     }
-    return isRight
   }
 
   return {

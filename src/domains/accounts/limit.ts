@@ -3,8 +3,11 @@ import { UnavailableError } from '../../errors.ts'
 
 /** Counts something for each of many keys, such as what failed from one address. */
 export interface Limit {
-  /** @throws UnavailableError when as much as may be was counted already */
-  check(key: string): Promise<void>
+  /**
+   * @param underWay how much may come to be counted besides, by those who asked before and are not done
+   * @throws UnavailableError when as much as may be was counted already, or may be before long
+   */
+  check(key: string, underWay?: number): Promise<void>
   count(key: string): Promise<void>
 }
 
@@ -26,9 +29,10 @@ export function createLimit({
   if (points === 0) return { check: async () => undefined, count: async () => undefined }
   const limiter = new RateLimiterMemory({ points, duration: seconds })
   return {
-    async check(key) {
+    async check(key, underWay = 0) {
       const state = await limiter.get(key)
       if (state && state.remainingPoints <= 0) throw tryAgainIn(state.msBeforeNext, refusal)
+      if (underWay >= (state?.remainingPoints ?? points)) throw tryAgainIn(1000, refusal)
     },
     async count(key) {
       await limiter.penalty(key)

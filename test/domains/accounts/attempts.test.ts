@@ -73,6 +73,16 @@ describe('whoever guesses', () => {
     expect(await succeed('grace', '192.0.2.7')).toMatch(TOO_MANY)
     expect(await succeed('grace', '192.0.2.8')).toBe('right')
   })
+
+  test('has no more by address when all accounts are tried at once, and those who are right take nothing of it', async () => {
+    const { fail, succeed } = attemptsAt(10)
+    for (let i = 0; i < 20; i++) expect(await succeed(`name-${i}`)).toBe('right')
+
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => fail(`name-${i}`)))
+
+    expect(answers.filter((answer) => answer === 'wrong')).toHaveLength(10)
+    expect(await succeed('grace')).toMatch(TOO_MANY)
+  })
 })
 
 test('a new password ends the pause', async () => {
