@@ -148,7 +148,8 @@ const RegisterArtifactInput = builder.inputType('RegisterArtifactInput', {
         'A file or folder in the output folder, absolute or relative to it. It is read and hashed now.',
     }),
     uri: t.string({
-      description: 'Where something lies that is kept elsewhere, e.g. s3://bucket/key; instead of path.',
+      description:
+        'Where something lies that is kept elsewhere, e.g. s3://bucket/key, by s3, gs, az, abfs, abfss, hdfs, http, https, oci or hf; instead of path.',
     }),
     name: t.string({ description: 'What to call it; its path, or the last part of the URI, unless given.' }),
     type: t.field({ type: ArtifactTypeEnum, description: 'FILE unless given.' }),

@@ -156,9 +156,7 @@ export function createArtifactService(deps: {
 }
 
 function describeElsewhere(uri: string) {
-  const { protocol, pathname } = new URL(uri)
-  if (protocol === 'file:')
-    throw ValidationError.at('uri', 'Give the path of a file in the output folder as path.')
+  const { pathname } = new URL(uri)
   return { name: pathname.split('/').filter(Boolean).at(-1) ?? uri, uri, isFolder: pathname.endsWith('/') }
 }
 
@@ -200,6 +198,20 @@ export function matchingArtifacts(filter: ArtifactFilter | null | undefined): Pr
   }
 }
 
+/** Where things are kept; what a browser would perform, or look for on some machine's disk, is none of it. */
+const ELSEWHERE = /^(?:s3|gs|az|abfss?|hdfs|https?|oci|hf)$/
+
+const UriInput = z
+  .string()
+  .max(2048, 'Must have at most 2048 characters.')
+  .pipe(
+    z.url({
+      protocol: ELSEWHERE,
+      error:
+        'Must be a URI such as s3://bucket/key, of the schemes s3, gs, az, abfs, abfss, hdfs, http, https, oci or hf; give a file in the output folder as path.',
+    }),
+  )
+
 const RegisterArtifactInput = z
   .object({
     runId: z.string(),
@@ -208,8 +220,11 @@ const RegisterArtifactInput = z
       .max(4096, 'Must have at most 4096 characters.')
       .refine((path) => !path.includes('\0'), 'Must not contain NUL.')
       .nullish(),
-    uri: z.url('Must be a URI such as s3://bucket/key.').nullish(),
-    name: NameInput.nullish(),
+    uri: UriInput.nullish(),
+    name: NameInput.refine(
+      (name) => !/^[/\\]|^[a-z]:[/\\]/i.test(name) && !name.split(/[/\\]/).includes('..'),
+      'Must be no absolute path, nor lead out of its folder.',
+    ).nullish(),
     type: z.enum(ARTIFACT_TYPES).nullish(),
     step: z.int().min(0).nullish(),
     sizeBytes: z.coerce.number().int().min(0).nullish(),

@@ -201,6 +201,15 @@ describe('registering an artifact', () => {
     expect((await fetch(url)).status).toBe(409)
   })
 
+  test.each([
+    'gs://bucket/it',
+    'abfss://container@account.dfs.core.windows.net/it',
+    'hf://org/model/it',
+    'https://example.org/it',
+  ])('by the URI %s', async (uri) => {
+    expect(await register({ uri })).toMatchObject({ name: 'it', uri })
+  })
+
   test('of a checkpoint makes the run one that can be resumed', async () => {
     const given = seed(app.api)
     const project = await given.project({ name: 'without checkpoints', script: '' })
@@ -247,6 +256,12 @@ describe('registering an artifact', () => {
       ['neither path nor URI', () => ({}), 'path'],
       ['both path and URI', () => ({ path: 'notes.xyz', uri: 's3://bucket/key' }), 'path'],
       ['a URI of a file of this machine', () => ({ uri: 'file:///etc/passwd' }), 'uri'],
+      ['a URI that a browser performs', () => ({ uri: 'javascript:alert(1)' }), 'uri'],
+      ['a URI that is its own data', () => ({ uri: 'data:text/html,<b>' }), 'uri'],
+      ['a URI that is too long', () => ({ uri: `s3://bucket/${'x'.repeat(2048)}` }), 'uri'],
+      ['a name that leads out', () => ({ uri: 's3://bucket/key', name: 'a/../../etc/x' }), 'name'],
+      ['an absolute name', () => ({ uri: 's3://bucket/key', name: '/etc/x' }), 'name'],
+      ['a name with NUL in it', () => ({ uri: 's3://bucket/key', name: 'a\0b' }), 'name'],
       ['a URI that is none', () => ({ uri: 'not a uri' }), 'uri'],
       ['a checksum that is none', () => ({ uri: 's3://bucket/key', sha256: 'abc' }), 'sha256'],
       ['a step below zero', () => ({ path: 'notes.xyz', step: -1 }), 'step'],
