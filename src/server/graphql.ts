@@ -4,6 +4,7 @@ import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import type { Principal } from '../domains/accounts/principal.ts'
 import type { Context } from '../graphql/context.ts'
+import { useReadAnswers } from './answer-limits.ts'
 import { useLimitedBodies } from './bodies.ts'
 import type { ClientAddress } from './client-address.ts'
 import { originOf } from './credentials.ts'
@@ -71,11 +72,12 @@ export function createGraphqlHandler(deps: GraphqlDependencies) {
       usePages(deps),
       useCsrfPrevention(),
       identification.plugin,
+      useReadAnswers(identification.identityOf),
       useGetRequests(),
       useStreamedUploads(identification.identityOf),
       useLimitedBodies({ identityOf: identification.identityOf, rateLimits: deps.rateLimits }),
       useTrustedDocuments(deps.trustedDocuments),
-      useOperationChecks(deps.checks),
+      useOperationChecks(deps.checks, deps.rateLimits),
     ],
     context: async ({ req, res, principal }) => {
       const origin = originOf(req, clientAddress(req))

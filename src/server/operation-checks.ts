@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type ExecutionArgs, GraphQLError, validate } from 'graphql'
+import { type ExecutionArgs, GraphQLError, getOperationAST, validate } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { findBadConnectionArguments } from '../graphql/connection-arguments.ts'
@@ -8,6 +8,7 @@ import { costOf, MAX_COST } from '../graphql/limits/cost.ts'
 import { parseWithinLimits } from '../graphql/limits/parse.ts'
 import { tooComplex } from '../graphql/limits/too-complex.ts'
 import { findExcessiveVariables } from '../graphql/limits/variables.ts'
+import { answerTooLarge, MAX_ANSWER_BYTES, sizeOf } from './answer-limits.ts'
 import { type Audience, refuseIntrospection } from './introspection.ts'
 import {
   type Allowance,
@@ -77,7 +78,23 @@ interface CheckedContext {
  * suggests nothing to those who guess names, and tells of each query and mutation what it cost. Works on HTTP
  * and on sockets, which parse, validate and execute through the same envelope.
  */
-export function useOperationChecks<Context extends CheckedContext>(check: OperationChecks): Plugin<Context> {
+export function useOperationChecks<Context extends CheckedContext>(
+  check: OperationChecks,
+  rateLimits: RateLimits,
+): Plugin<Context> {
+  /** Why an answer is not given: it is too large, or more than whoever asks may have now. */
+  async function refuseAnswer(
+    { document, operationName, contextValue }: ExecutionArgs & { contextValue: CheckedContext },
+    data: unknown,
+  ): Promise<GraphQLError | null> {
+    const bytes = sizeOf(data)
+    if (bytes > MAX_ANSWER_BYTES) return answerTooLarge()
+    const allowance = await rateLimits.chargeBytes(contextValue.principal, 0, bytes)
+    // What was changed must be told.
+    const isMutation = getOperationAST(document, operationName)?.operation === 'mutation'
+    return allowance?.isExceeded && !isMutation ? rateLimited(allowance) : null
+  }
+
   return {
     onParse({ setParseFn }) {
       setParseFn((source) => parseWithinLimits(typeof source === 'string' ? source : source.body))
@@ -94,10 +111,11 @@ export function useOperationChecks<Context extends CheckedContext>(check: Operat
       const extensions = cost === null ? {} : { cost: costExtension(cost, allowance) }
       if (errors.length > 0) return setResultAndStopExecution({ errors, extensions })
       return {
-        onExecuteDone({ result, setResult }) {
-          if (!isAsyncIterable(result)) {
-            setResult({ ...result, extensions: { ...result.extensions, ...extensions } })
-          }
+        async onExecuteDone({ result, setResult }) {
+          if (isAsyncIterable(result)) return
+          const refusal = await refuseAnswer(args, result.data)
+          const answer = refusal ? { data: null, errors: [refusal] } : result
+          setResult({ ...answer, extensions: { ...result.extensions, ...extensions } })
         },
       }
     },

@@ -7,7 +7,7 @@ import { seed } from '../support/seed.ts'
 let app: TestApp
 let token: string
 beforeAll(async () => {
-  app = await startTestApp()
+  app = await startTestApp({ rateLimitPoints: 0 })
   token = await accessTokenOf(app.url)
 })
 afterAll(() => app.stop())

@@ -25,13 +25,19 @@ export const MAX_COST = 20_000
 /** What a change costs, besides what is read of its result. */
 const MUTATION_COST = 10
 /** What a log with a filter costs on top: it may have to be held against every line, by the page and by the count. */
-const FILTERED_LOG_COST = 500
+const FILTERED_LOG_COST = 100
 /** How many buckets of a chart are read for 1 point, and how many are then given for another. */
 const BUCKETS_PER_POINT = 20
 /** How many items a list is assumed to have that does not say. */
 const ASSUMED_LIST_SIZE = 10
 /** How many items a page has unless the operation says. */
 const DEFAULT_PAGE_SIZE = 25
+/** What fields cost, besides what is selected of them, that may be large. */
+const PRICES = new Map([
+  ['TrainConfig.text', 200], // up to 5 MiB each
+  ['TrainConfig.content', 200],
+  ['LogLine.message', 1],
+])
 
 /** An operation, as far as its cost depends on it. Variables are as they were sent. */
 export interface CostedOperation {
@@ -42,10 +48,11 @@ export interface CostedOperation {
 }
 
 /**
- * What an operation costs at most, in points: 1 for each object, 0 for scalars and enums, 10 for each mutation,
- * 500 for a log with a filter, 1 for every 20 buckets of a chart and again wherever they are selected; the items
- * of a connection as often as `first` or `last` says, those of other lists 10 times. An operation costs at
- * least 1. Takes time in proportion to the text of the document, whatever its fragments repeat.
+ * What an operation costs at most, in points: 1 for each object, 10 for each mutation, 0 for scalars and enums but
+ * those that may be large (see PRICES), 100 for a log with a filter, 1 for every 20 buckets of a chart and again
+ * wherever they are selected; the items of a connection as often as `first` or `last` says, those of other lists 10
+ * times. An operation costs at least 1. Takes time in proportion to the text of the document, whatever its
+ * fragments repeat.
  */
 export function costOf({ schema, document, operationName, variableValues }: CostedOperation): number {
   const operation = getOperationAST(document, operationName)
@@ -92,6 +99,7 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     const field = fieldOf(parent, node.name.value)
     const ownCost =
       (parent === schema.getMutationType() ? MUTATION_COST : 0) +
+      (PRICES.get(`${parent.name}.${node.name.value}`) ?? 0) +
       (field && isFilteredLog(field, node) ? FILTERED_LOG_COST : 0)
     const type = field && getNamedType(field.type)
     if (!field || !node.selectionSet || !isCompositeType(type)) return ownCost
@@ -140,8 +148,9 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     const given = (name: string) => node.arguments?.find((argument) => argument.name.value === name)?.value
     const standard: unknown = field.args.find(({ name }) => name === 'maxPoints')?.defaultValue
     const maxPoints = numberIn(given('maxPoints')) ?? standard
-    const keys = lengthOf(given('keys'))
-    if (keys === null || typeof maxPoints !== 'number') return MAX_BUCKETS_TOGETHER
+    // Of which keys there are, nothing is known here: most runs have a few, and more are bounded where they are read.
+    const keys = lengthOf(given('keys')) ?? ASSUMED_LIST_SIZE
+    if (typeof maxPoints !== 'number') return MAX_BUCKETS_TOGETHER
     return Math.min(keys * maxPoints, MAX_BUCKETS_TOGETHER)
   }
 

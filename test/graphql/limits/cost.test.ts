@@ -35,6 +35,8 @@ test.each<[string, number]>([
   ['mutation { login(input: {}) { __typename ... on Session { user { username } } } }', 12],
   ['mutation { a: login(input: {}) { __typename } b: login(input: {}) { __typename } }', 22],
   ['subscription { runUpdated { project { name } } }', 2],
+  ['{ dataset(ref: "a") { trainConfig { a: text b: text content } } }', 602],
+  ['{ run(id: "a") { logs(first: 100) { edges { node { message } } } } }', 202],
 ])('%s costs %d', (text, cost) => {
   expect(costFor(text)).toBe(cost)
 })
