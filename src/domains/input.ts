@@ -28,8 +28,14 @@ export const NameInput = z
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'Must not contain control characters.')
 
-/** Free text, such as a description. */
-export const TextInput = z.string().max(20_000, 'Must have at most 20,000 characters.')
+/** Text that may become an argument or a path of a process, which end at a NUL. */
+const WithoutNul = z.string().refine((text) => !text.includes('\0'), 'Must not contain NUL.')
+
+/** Free text, such as a description, or the model that a command is given. */
+export const TextInput = WithoutNul.max(20_000, 'Must have at most 20,000 characters.')
+
+/** An absolute path that commands start in. */
+export const WorkingDirectoryInput = WithoutNul.startsWith('/', 'Must be an absolute path.')
 
 /** A key that means a prototype to JavaScript: harmless here, but a trap for programs that copy objects. */
 export const UNSAFE_KEY = '__proto__'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { kindOfId } from '../../ids.ts'
-import { NameInput, TextInput } from '../input.ts'
+import { NameInput, TextInput, WorkingDirectoryInput } from '../input.ts'
 import { ArgvInput, CommandInput } from '../projects/inputs.ts'
 
 /** The most that the values of an environment may have together, in characters; a kernel takes about 2 MiB. */
@@ -26,7 +26,6 @@ const EnvironmentInput = z
   )
 
 const LauncherName = NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.')
-const WorkingDirectory = z.string().startsWith('/', 'Must be an absolute path.')
 
 /** The input of createLauncher. */
 export const CreateLauncherInput = z.object({
@@ -35,7 +34,7 @@ export const CreateLauncherInput = z.object({
   command: CommandInput,
   resumeArgs: ArgvInput.nullish().transform((value) => value ?? []),
   environment: EnvironmentInput.nullish().transform((value) => value ?? {}),
-  workingDirectory: WorkingDirectory.nullish().transform((value) => value ?? null),
+  workingDirectory: WorkingDirectoryInput.nullish().transform((value) => value ?? null),
 })
 
 /** The input of updateLauncher. Leaves a field that is not given alone; null empties one that can be empty. */
@@ -50,7 +49,7 @@ export const UpdateLauncherInput = z.object({
   environment: EnvironmentInput.nullable()
     .transform((value) => value ?? {})
     .optional(),
-  workingDirectory: WorkingDirectory.nullable().optional(),
+  workingDirectory: WorkingDirectoryInput.nullable().optional(),
 })
 
 /** The input of deleteLauncher. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { kindOfId } from '../../ids.ts'
-import { JsonObjectInput, NameInput, TextInput } from '../input.ts'
+import { JsonObjectInput, NameInput, TextInput, WorkingDirectoryInput } from '../input.ts'
 import { PROJECT_ROLES, VISIBILITIES } from './roles.ts'
 import { PROJECT_STATUSES } from './status.ts'
 
@@ -22,11 +22,7 @@ export const CommandInput = ArgvInput.refine(
 
 const optionalName = NameInput.nullish().transform((value) => value || null)
 const optionalText = TextInput.nullish().transform((value) => value ?? null)
-const workingDirectory = z
-  .string()
-  .startsWith('/', 'Must be an absolute path.')
-  .nullish()
-  .transform((value) => value ?? null)
+const workingDirectory = WorkingDirectoryInput.nullish().transform((value) => value ?? null)
 
 const ProjectName = NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.')
 
@@ -77,7 +73,7 @@ export const UpdateProjectInput = z.object({
   trainConfigName: NameInput.nullable().optional(),
   command: CommandInput.optional(),
   resumeArgs: orEmpty(ArgvInput, []),
-  workingDirectory: z.string().startsWith('/', 'Must be an absolute path.').nullable().optional(),
+  workingDirectory: WorkingDirectoryInput.nullable().optional(),
   status: z.enum(PROJECT_STATUSES).optional(),
   launcher: z.string().nullable().optional(),
   visibility: z.enum(VISIBILITIES).optional(),

@@ -156,6 +156,19 @@ describe.concurrent('a run is not started', () => {
     expect(refused).toMatchObject({ message: expect.stringContaining(`{${name}}`) })
   })
 
+  test.each<[string, Omit<StartRunInput, 'project'>]>([
+    ['model', { model: 'tiny\0' }],
+    ['datasetName', { datasetName: 'sin\0gle' }],
+    ['name', { name: 'first\0' }],
+  ])('when there is a NUL in its %s, which no argument takes', async (field, input) => {
+    const project = await given.project({ command: ['true', '{model}'], baseModel: 'tiny' })
+
+    expect(await start({ ...input, project })).toMatchObject({
+      __typename: 'ValidationError',
+      issues: [{ path: [field] }],
+    })
+  })
+
   test('when its dataset or its config is not uploaded, and all that is missing is listed', async () => {
     const project = await given.project({
       command: ['true'],
