@@ -82,7 +82,7 @@ function isMultipart(req: IncomingMessage): boolean {
 function limitBodyTime(req: IncomingMessage): void {
   if (req.headers['content-length'] === undefined && req.headers['transfer-encoding'] === undefined) return
   const cut = () => req.destroy()
-  if (isMultipart(req)) {
+  if (isMultipart(req) && pathOf(req) === GRAPHQL_PATH) {
     req.setTimeout(UPLOAD_IDLE_MS, cut)
     req.once('end', () => req.setTimeout(0))
     return

@@ -19,6 +19,10 @@ const MAX_FILES = 10
 const MAX_FIELD_BYTES = 1024 * 1024
 /** How long an answer waits for a client that is still sending, in ms. */
 const DISCARD_MS = 10_000
+/** How long such a client may go on after the answer, in ms; many read it only when all is sent. */
+const REST_MS = 600_000
+/** How long one without credentials may, who gets the answer at once, in ms. */
+const STRANGERS_REST_MS = 10_000
 
 /**
  * Takes multipart requests from the socket as they arrive, so that files are streamed to their resolvers
@@ -51,13 +55,24 @@ export function useStreamedUploads(identityOf: Identification['identityOf']): Pl
       })
     },
     async onResponse({ request, serverContext: { req } }) {
-      if (isMultipart(request)) await discardRest(req)
+      if (!isMultipart(request)) return
+      const { principal } = await identityOf(req)
+      cutAfter(req, principal ? REST_MS : STRANGERS_REST_MS)
+      await discardRest(req)
     },
   }
 }
 
 function isMultipart(request: Request): boolean {
   return request.headers.get('content-type')?.startsWith('multipart/form-data') ?? false
+}
+
+/** Cuts a client that has not sent all of its request in time: byte by byte, it would hold its connection for ever. */
+function cutAfter(req: IncomingMessage, ms: number): void {
+  if (req.readableEnded || req.destroyed) return
+  const timer = setTimeout(() => req.socket.destroy(), ms).unref()
+  const stop = () => clearTimeout(timer)
+  req.once('end', stop).once('close', stop)
 }
 
 /**

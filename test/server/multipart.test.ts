@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CatalogCreateApiTokenDocument } from '../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -165,6 +167,29 @@ describe('a multipart request that goes wrong behind its operation is answered, 
     expect(status).toBeGreaterThanOrEqual(400)
     expect(status).toBeLessThan(500)
   })
+})
+
+test('somebody unknown cannot go on and on, byte by byte, once answered', { timeout: 60_000 }, async () => {
+  const { hostname, port } = new URL(app.url)
+  const socket = connect(Number(port), hostname)
+  let answer = ''
+  socket.on('data', (bytes) => {
+    answer += bytes.toString()
+  })
+  socket.on('error', () => {}) // the server cuts it
+  const closed = once(socket, 'close')
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: ${hostname}\r\nGraphQL-Require-Preflight: true\r\nContent-Length: 100000000\r\n` +
+      'Content-Type: multipart/form-data; boundary=trainyard-test-boundary\r\n\r\n' +
+      operations({ query: '{ __typename }' }) +
+      map({}) +
+      file('').slice(0, -2),
+  )
+  const drip = setInterval(() => socket.write('x'), 100)
+  await closed
+  clearInterval(drip)
+
+  expect(answer).toContain('HTTP/1.1 200')
 })
 
 test('a request as the specification has it is answered afterwards', async () => {
