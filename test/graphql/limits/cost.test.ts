@@ -17,16 +17,16 @@ test.each<[string, number]>([
   ['{ projects { edges { node { name } } pageInfo { hasNextPage } } }', 27],
   ['{ projects(last: 2) { edges { node { runs(first: 3) { edges { node { id } } } } } } }', 11],
   ['{ run(id: "a") { metrics { key } } }', 11],
-  ['{ run(id: "a") { metricSeries { buckets { min } } } }', 5011],
-  ['{ run(id: "a") { metricSeries(maxPoints: 0) { buckets { min } } } }', 5011],
+  ['{ run(id: "a") { metricSeries { buckets { min } } } }', 1011],
+  ['{ run(id: "a") { metricSeries(maxPoints: 0) { buckets { min } } } }', 11],
   ['{ run(id: "a") { metricSeries(keys: ["loss"], maxPoints: 500) { pointCount } } }', 36],
   ['{ run(id: "a") { metricSeries(keys: ["loss"], maxPoints: 500) { buckets { min } } } }', 61],
   ['{ run(id: "a") { metricSeries(keys: ["a", "b"]) { a: buckets { min } b: buckets { max } } } }', 311],
   ['{ run(id: "a") { metricSeries(keys: "loss", maxPoints: -1) { buckets { min } } } }', 11],
   ['{ run(id: "a") { logs(first: 2) { totalCount edges { node { seq } } } } }', 4],
   ['{ run(id: "a") { logs(first: 2, filter: null) { totalCount } } }', 2],
-  ['{ run(id: "a") { logs(first: 2, filter: { search: "a" }) { totalCount } } }', 502],
-  ['subscription { runLogs(runId: "a", filter: { search: "a" }) { cursor } }', 501],
+  ['{ run(id: "a") { logs(first: 2, filter: { search: "a" }) { totalCount } } }', 102],
+  ['subscription { runLogs(runId: "a", filter: { search: "a" }) { cursor } }', 101],
   [
     '{ ...P } fragment P on Query { projects(first: 5) { ...E } } fragment E on ProjectConnection { edges { node { id } } }',
     6,
@@ -56,7 +56,7 @@ test('the keys of a chart and the number of its points may be variables', () => 
 
   expect(costFor(text)).toBe(1 + 10 + 2 * 5)
   expect(costFor(text, { keys: ['loss', 'acc'], most: 1000 })).toBe(1 + 10 + 2 * 100)
-  expect(costFor(text, { keys: null })).toBe(1 + 10 + 2 * 2500)
+  expect(costFor(text, { keys: null })).toBe(1 + 10 + 2 * 50)
   expect(costFor(text, { keys: Array(500).fill('loss'), most: 10_000 })).toBe(1 + 10 + 2 * 2500)
 })
 
@@ -66,8 +66,8 @@ test('the filter of a log may be a variable, with a default or without', () => {
 
   expect(costFor(text('LogFilter'))).toBe(2)
   expect(costFor(text('LogFilter'), { filter: null })).toBe(2)
-  expect(costFor(text('LogFilter'), { filter: { search: 'a' } })).toBe(502)
-  expect(costFor(text('LogFilter = { search: "a" }'))).toBe(502)
+  expect(costFor(text('LogFilter'), { filter: { search: 'a' } })).toBe(102)
+  expect(costFor(text('LogFilter = { search: "a" }'))).toBe(102)
 })
 
 test('of several operations the one that is asked for counts', () => {
@@ -106,7 +106,7 @@ describe('what would occupy the server does not:', () => {
     ],
     [
       'charts of everything',
-      `{ run(id: "a") { ${Array.from({ length: 4 }, (_, n) => `a${n}: metricSeries { buckets { min } }`).join(' ')} } }`,
+      `{ run(id: "a") { ${Array.from({ length: 25 }, (_, n) => `a${n}: metricSeries { buckets { min } }`).join(' ')} } }`,
     ],
     [
       'fragments that double',
