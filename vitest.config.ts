@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** The full counts of the scenarios in test/faults take up to an hour each; a test that hangs, a minute. */
@@ -11,6 +12,8 @@ export default defineConfig({
     testTimeout: TIMEOUT_MS,
     hookTimeout: 60_000,
     pool: 'forks',
+    // More than there are cores: most of what a test does is to wait for servers and processes.
+    maxWorkers: availableParallelism() + 1,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   },
 })
