@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import { type Origin, type Principal, requireUser } from '../domains/accounts/principal.ts'
+import { pathOf } from '../request-path.ts'
 import { createCallers } from './callers.ts'
 import { DEFECT, GatewayError, problemOf, sendJson, sendProblem } from './errors.ts'
 import { type Admitted, createForward, type ForwardDependencies } from './forward.ts'
@@ -117,10 +118,6 @@ export function createGateway({
       req.resume()
     }
   }
-}
-
-function pathOf({ url = '/' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? '/'
 }
 
 /** The id that the client gave its request, if it can stand in a log; one of ours otherwise. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { GATEWAY_PATH, type Gateway } from '../gateway/gateway.ts'
+import { pathOf } from '../request-path.ts'
 import { DOWNLOADS_PATH } from './downloads.ts'
 import type { GraphqlHandler } from './graphql.ts'
 import type { Health } from './health.ts'
@@ -128,8 +129,4 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
 
 function isAddressInfo(address: string | AddressInfo | null): address is AddressInfo {
   return typeof address === 'object' && address !== null
-}
-
-function pathOf({ url = '/' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? '/'
 }

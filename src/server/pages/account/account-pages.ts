@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccountPage } from '../../../domains/accounts/mail.ts'
+import { pathOf } from '../../../request-path.ts'
 import { sendText } from '../../respond.ts'
 import { formPage } from './form-page.ts'
 import { ACCOUNT_FORMS } from './forms.ts'
@@ -25,7 +26,7 @@ export function createAccountPages(): (req: IncomingMessage, res: ServerResponse
   )
 
   return (req, res) => {
-    const path = (req.url ?? '').split('?', 1)[0] ?? ''
+    const path = pathOf(req)
     const page = pages.get(path)
     if (!page) return sendText(res, 404, `There is nothing at ${path}.`)
     if (req.method !== 'GET' && req.method !== 'HEAD') {
