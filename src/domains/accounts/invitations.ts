@@ -3,9 +3,10 @@ import type { Database, Transaction } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
 import { ConflictError, NotFoundError, UnavailableError, ValidationError } from '../../errors.ts'
 import type { Invitation, Prisma } from '../../generated/prisma/client.ts'
-import { kindOfId, newId } from '../../ids.ts'
+import { newId } from '../../ids.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
+import { byIdOrName } from '../names.ts'
 import { PROJECT_ROLES } from '../projects/roles.ts'
 import type { AccountLink, AccountMail } from './mail.ts'
 import { EmailInput } from './names.ts'
@@ -169,7 +170,7 @@ export function createInvitationService(deps: InvitationDependencies) {
   }
 
   async function findProject(ref: string) {
-    const where = kindOfId(ref) === 'Project' ? { id: ref } : { name: ref }
+    const where = byIdOrName('Project', ref)
     const project = await prisma.project.findUnique({ where, select: { id: true, name: true } })
     if (!project) throw new NotFoundError('project', ref)
     return project

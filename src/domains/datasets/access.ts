@@ -1,8 +1,8 @@
 import type { Connection } from '../../db/statements.ts'
 import { ForbiddenError, NotFoundError } from '../../errors.ts'
 import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
-import { kindOfId } from '../../ids.ts'
 import { hasScope, isAdministrator, type Principal, type UserPrincipal } from '../accounts/principal.ts'
+import { byIdOrName } from '../names.ts'
 import { type ProjectAccess, requireRole } from '../projects/access.ts'
 
 /*
@@ -13,11 +13,6 @@ import { type ProjectAccess, requireRole } from '../projects/access.ts'
 
 /** What decides on a dataset. */
 type Owned = Pick<Dataset, 'visibility' | 'createdById' | 'projectId'>
-
-/** How a dataset is found by what a person calls it: its id, or its name. */
-export function byRef(ref: string): { id: string } | { name: string } {
-  return kindOfId(ref) === 'Dataset' ? { id: ref } : { name: ref }
-}
 
 /** The datasets that somebody may see and train on. */
 export function visibleDatasets(principal: Principal): Prisma.DatasetWhereInput {
@@ -65,7 +60,9 @@ export function configDatasets(
 
 /** A dataset that somebody sees. @throws NotFoundError */
 export async function requireDataset(on: Connection, principal: Principal, ref: string): Promise<Dataset> {
-  const dataset = await on.dataset.findFirst({ where: { AND: [byRef(ref), visibleDatasets(principal)] } })
+  const dataset = await on.dataset.findFirst({
+    where: { AND: [byIdOrName('Dataset', ref), visibleDatasets(principal)] },
+  })
   if (!dataset) throw new NotFoundError('dataset', ref)
   return dataset
 }

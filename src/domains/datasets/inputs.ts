@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { kindOfId } from '../../ids.ts'
 import { JsonObjectInput, NameInput, TextInput } from '../input.ts'
+import { OwnNameInput } from '../names.ts'
 import { VISIBILITIES } from '../projects/roles.ts'
 
 const optionalName = NameInput.nullish().transform((value) => value || null)
 
 /** The input of createDataset. */
 export const CreateDatasetInput = z.object({
-  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.'),
+  name: OwnNameInput,
   type: optionalName,
   source: TextInput.nullish().transform((value) => value ?? null),
   taskType: optionalName,

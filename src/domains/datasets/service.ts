@@ -1,15 +1,16 @@
-import { type Database, isUniqueViolation } from '../../db/database.ts'
+import type { Database } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
-import { ConflictError, ValidationError } from '../../errors.ts'
+import { ValidationError } from '../../errors.ts'
 import type { Dataset, Prisma } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { parseInput } from '../input.ts'
+import { byIdOrName, refuseTakenName } from '../names.ts'
 import type { ProjectAccess } from '../projects/access.ts'
-import { byRef as projectByRef, requireProject } from '../projects/find.ts'
+import { requireProject } from '../projects/find.ts'
 import type { Visibility } from '../projects/roles.ts'
-import { byRef, requireGiver, requireOwnDataset, showsDataset, visibleDatasets } from './access.ts'
+import { requireGiver, requireOwnDataset, showsDataset, visibleDatasets } from './access.ts'
 import type { Blobs } from './blobs.ts'
 import { record, refuseUsed } from './changes.ts'
 import { createDatasetFiles } from './files.ts'
@@ -60,7 +61,10 @@ export function createDatasetService(deps: DatasetDependencies) {
     /** A dataset by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: DatasetQuery = {}): Promise<Dataset | null> {
       requireUser(principal, 'READ')
-      return prisma.dataset.findFirst({ ...query, where: { AND: [byRef(ref), visibleDatasets(principal)] } })
+      return prisma.dataset.findFirst({
+        ...query,
+        where: { AND: [byIdOrName('Dataset', ref), visibleDatasets(principal)] },
+      })
     },
 
     /** As `find`, by name, for the rows of a list: what is asked for at the same moment is read together. */
@@ -94,8 +98,8 @@ export function createDatasetService(deps: DatasetDependencies) {
     async create(principal: Principal, input: unknown, query: DatasetQuery = {}): Promise<Dataset> {
       const { userId } = requireUser(principal, 'RUN')
       const { project: projectRef, ...fields } = parseInput(CreateDatasetInput, input)
-      try {
-        return await database.transaction(async (tx) => {
+      return refuseTakenName('a dataset', fields.name, () =>
+        database.transaction(async (tx) => {
           const project =
             typeof projectRef === 'string' ? await requireProject(tx, principal, projectRef, 'EDITOR') : null
           if (project) refuseTeam(fields.visibility)
@@ -114,11 +118,8 @@ export function createDatasetService(deps: DatasetDependencies) {
             project: project?.name ?? null,
           })
           return tx.dataset.findUniqueOrThrow({ ...query, where: { id: made.id } })
-        })
-      } catch (error) {
-        if (!isUniqueViolation(error)) throw error
-        throw new ConflictError(`There is already a dataset named ${JSON.stringify(fields.name)}.`)
-      }
+        }),
+      )
     },
 
     /**
@@ -189,7 +190,7 @@ function matching(filter: DatasetFilter | null | undefined): Prisma.DatasetWhere
   return {
     ...(status && { status }),
     ...(visibility && { visibility }),
-    ...(project && { project: projectByRef(project) }),
+    ...(project && { project: byIdOrName('Project', project) }),
     ...(type && { type }),
     ...(taskType && { taskType }),
     ...(search && {

@@ -1,12 +1,13 @@
-import { type Database, isUniqueViolation } from '../../db/database.ts'
+import type { Database } from '../../db/database.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { Engine } from '../../generated/prisma/client.ts'
-import { kindOfId, newId } from '../../ids.ts'
+import { newId } from '../../ids.ts'
 import { enginePurpose } from '../../secrets/sealed-columns.ts'
 import type { Sealer } from '../../secrets/sealer.ts'
 import { isAdministrator, type Principal, requireAdministrator, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput, storedObject, storedStrings } from '../input.ts'
+import { byIdOrName, refuseTakenName } from '../names.ts'
 import { BUILT_IN_ENGINES, type EngineTemplate } from './built-in-engines.ts'
 import { CreateEngineInput, DeleteEngineInput, UpdateEngineInput } from './inputs.ts'
 
@@ -62,7 +63,7 @@ export function createEngineService(deps: { database: Database; sealer: Sealer; 
       const { userId } = requireAdministrator(principal)
       const { environment, healthPath, description, ...fields } = parseInput(CreateEngineInput, input)
       const id = newId('Engine')
-      return refuseTakenName(fields.name, () =>
+      return refuseTakenName('an engine', fields.name, () =>
         database.transaction(async (tx) => {
           const row = await tx.engine.create({
             data: {
@@ -91,9 +92,9 @@ export function createEngineService(deps: { database: Database; sealer: Sealer; 
     async update(principal: Principal, input: unknown): Promise<EngineInfo> {
       requireAdministrator(principal)
       const { ref, environment, description, healthPath, ...fields } = parseInput(UpdateEngineInput, input)
-      return refuseTakenName(fields.name ?? '', () =>
+      return refuseTakenName('an engine', fields.name ?? '', () =>
         database.transaction(async (tx) => {
-          const before = await tx.engine.findFirst({ where: byRef(ref) })
+          const before = await tx.engine.findFirst({ where: byIdOrName('Engine', ref) })
           if (!before) throw new NotFoundError('engine', ref)
           const row = await tx.engine.update({
             where: { id: before.id },
@@ -119,7 +120,7 @@ export function createEngineService(deps: { database: Database; sealer: Sealer; 
       requireAdministrator(principal)
       const { ref } = parseInput(DeleteEngineInput, input)
       return database.transaction(async (tx) => {
-        const row = await tx.engine.findFirst({ where: byRef(ref) })
+        const row = await tx.engine.findFirst({ where: byIdOrName('Engine', ref) })
         if (!row) throw new NotFoundError('engine', ref)
         const users = await tx.deployment.findMany({
           where: { engine: row.name },
@@ -170,15 +171,4 @@ function asBuiltIn(template: EngineTemplate): EngineInfo {
 
 const isBuiltIn = (name: string) => BUILT_IN_ENGINES.some((engine) => engine.name === name)
 
-const byRef = (ref: string) => (kindOfId(ref) === 'Engine' ? { id: ref } : { name: ref })
-
 const targetOf = ({ id, name }: Engine) => ({ kind: 'Engine' as const, id, name })
-
-async function refuseTakenName<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error
-    throw new ConflictError(`There is already an engine named ${JSON.stringify(name)}.`)
-  }
-}

@@ -5,6 +5,7 @@ import type { Deployment, Prisma } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
+import { makeOnce } from '../idempotency.ts'
 import { parseInput } from '../input.ts'
 import { requireRole } from '../projects/access.ts'
 import { requireProject } from '../projects/find.ts'
@@ -15,7 +16,6 @@ import { createDeploymentChanges } from './changes.ts'
 import type { DeploymentDependencies, DeploymentQuery } from './dependencies.ts'
 import { createDeploymentEndings } from './endings.ts'
 import { type DeploymentFilter, matchingDeployments } from './filter.ts'
-import { hashRequest, makeOnce } from './idempotency.ts'
 import { CreateDeploymentInput, DeploymentInput } from './inputs.ts'
 import { targetOf, transition } from './lifecycle.ts'
 import { addServer, setToWork } from './model-servers.ts'
@@ -73,8 +73,12 @@ export function createDeploymentService(deps: DeploymentDependencies) {
       const { userId } = requireUser(principal, 'RUN')
       const request = parseInput(CreateDeploymentInput, input)
       const { idempotencyKey: key } = request
-      const hash = hashRequest(request)
-      const id = await makeOnce(database, { userId, key, hash }, async () => {
+      const earlier = (idempotencyKey: string) =>
+        prisma.deployment.findUnique({
+          where: { createdById_idempotencyKey: { createdById: userId, idempotencyKey } },
+          select: { id: true, requestHash: true },
+        })
+      const id = await makeOnce({ key, request }, earlier, async (requestHash) => {
         const model = await findModel(deps, principal, request)
         const projectId = await projectOf(principal, request.project, model.projectId)
         const engineName = request.engine ?? DEFAULT_ENGINE
@@ -107,7 +111,7 @@ export function createDeploymentService(deps: DeploymentDependencies) {
               status: 'PENDING',
               command: quoteForShell(place.argv),
               idempotencyKey: key ?? null,
-              requestHash: hash,
+              requestHash,
               createdAt: now(),
               updatedAt: now(),
             },

@@ -1,7 +1,7 @@
 import type { Connection } from '../../db/statements.ts'
 import { ForbiddenError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { Launcher } from '../../generated/prisma/client.ts'
-import { kindOfId } from '../../ids.ts'
+import { byIdOrName } from '../names.ts'
 
 /** What an input says of the command that a project is to run; undefined and null say nothing. */
 export interface GivenCommand {
@@ -15,14 +15,9 @@ export function launchedBy<Own, Chosen>(project: Own & { launcher: Chosen | null
   return project.launcher ?? project
 }
 
-/** How a launcher is found by what a person calls it: its id, or its name. */
-export function byRef(ref: string): { id: string } | { name: string } {
-  return kindOfId(ref) === 'Launcher' ? { id: ref } : { name: ref }
-}
-
 /** A launcher, which everybody signed in may choose. @throws NotFoundError */
 export async function requireLauncher(on: Connection, ref: string): Promise<Launcher> {
-  const launcher = await on.launcher.findFirst({ where: byRef(ref) })
+  const launcher = await on.launcher.findFirst({ where: byIdOrName('Launcher', ref) })
   if (!launcher) throw new NotFoundError('launcher', ref)
   return launcher
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { kindOfId } from '../../ids.ts'
-import { NameInput, TextInput, WorkingDirectoryInput } from '../input.ts'
+import { TextInput, WorkingDirectoryInput } from '../input.ts'
+import { OwnNameInput } from '../names.ts'
 import { ArgvInput, CommandInput } from '../projects/inputs.ts'
 
 /** The most that the values of an environment may have together, in characters; a kernel takes about 2 MiB. */
@@ -25,11 +25,9 @@ const EnvironmentInput = z
     `Must have at most ${MAX_ENVIRONMENT_LENGTH} characters in all.`,
   )
 
-const LauncherName = NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.')
-
 /** The input of createLauncher. */
 export const CreateLauncherInput = z.object({
-  name: LauncherName,
+  name: OwnNameInput,
   description: TextInput.nullish().transform((value) => value ?? null),
   command: CommandInput,
   resumeArgs: ArgvInput.nullish().transform((value) => value ?? []),
@@ -40,7 +38,7 @@ export const CreateLauncherInput = z.object({
 /** The input of updateLauncher. Leaves a field that is not given alone; null empties one that can be empty. */
 export const UpdateLauncherInput = z.object({
   ref: z.string(),
-  name: LauncherName.optional(),
+  name: OwnNameInput.optional(),
   description: TextInput.nullable().optional(),
   command: CommandInput.optional(),
   resumeArgs: ArgvInput.nullable()

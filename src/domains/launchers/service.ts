@@ -1,4 +1,4 @@
-import { type Database, isUniqueViolation } from '../../db/database.ts'
+import type { Database } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
 import { ConflictError } from '../../errors.ts'
 import type { Launcher, Prisma } from '../../generated/prisma/client.ts'
@@ -7,8 +7,9 @@ import type { Sealer } from '../../secrets/sealer.ts'
 import { isAdministrator, type Principal, requireAdministrator, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
+import { byIdOrName, refuseTakenName } from '../names.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
-import { byRef, requireLauncher } from './choice.ts'
+import { requireLauncher } from './choice.ts'
 import { openEnvironment, sealEnvironment, type Variables } from './environment.ts'
 import { CreateLauncherInput, DeleteLauncherInput, UpdateLauncherInput } from './inputs.ts'
 
@@ -33,7 +34,7 @@ export function createLauncherService({ database, sealer, now = () => new Date()
     /** A launcher by id or name; null when there is none. */
     async find(principal: Principal, ref: string, query: LauncherQuery = {}): Promise<Launcher | null> {
       requireUser(principal, 'READ')
-      return prisma.launcher.findFirst({ ...query, where: byRef(ref) })
+      return prisma.launcher.findFirst({ ...query, where: byIdOrName('Launcher', ref) })
     },
 
     /** All launchers, newest first. */
@@ -57,7 +58,7 @@ export function createLauncherService({ database, sealer, now = () => new Date()
       const { userId } = requireAdministrator(principal)
       const { environment, ...fields } = parseInput(CreateLauncherInput, input)
       const id = newId('Launcher')
-      return refuseTakenName(fields.name, () =>
+      return refuseTakenName('a launcher', fields.name, () =>
         database.transaction(async (tx) => {
           await tx.launcher.create({
             data: {
@@ -88,7 +89,7 @@ export function createLauncherService({ database, sealer, now = () => new Date()
     async update(principal: Principal, input: unknown, query: LauncherQuery = {}): Promise<Launcher> {
       requireAdministrator(principal)
       const { ref, environment, ...fields } = parseInput(UpdateLauncherInput, input)
-      return refuseTakenName(fields.name ?? '', () =>
+      return refuseTakenName('a launcher', fields.name ?? '', () =>
         database.transaction(async (tx) => {
           const { id, name } = await requireLauncher(tx, ref)
           await tx.launcher.update({
@@ -144,15 +145,5 @@ export function createLauncherService({ database, sealer, now = () => new Date()
         return launcher
       })
     },
-  }
-}
-
-async function refuseTakenName<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (isUniqueViolation(error))
-      throw new ConflictError(`There is already a launcher named ${JSON.stringify(name)}.`)
-    throw error
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { kindOfId } from '../../ids.ts'
 import { JsonObjectInput, NameInput, TextInput, WorkingDirectoryInput } from '../input.ts'
+import { OwnNameInput } from '../names.ts'
 import { PROJECT_ROLES, VISIBILITIES } from './roles.ts'
 import { PROJECT_STATUSES } from './status.ts'
 
@@ -24,11 +24,9 @@ const optionalName = NameInput.nullish().transform((value) => value || null)
 const optionalText = TextInput.nullish().transform((value) => value ?? null)
 const workingDirectory = WorkingDirectoryInput.nullish().transform((value) => value ?? null)
 
-const ProjectName = NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.')
-
 /** The input of createProject. */
 export const CreateProjectInput = z.object({
-  name: ProjectName,
+  name: OwnNameInput,
   description: optionalText,
   objective: optionalText,
   taskType: optionalName,
@@ -62,7 +60,7 @@ function orEmpty<Schema extends z.ZodType>(schema: Schema, empty: z.output<Schem
 /** The input of updateProject. Leaves a field that is not given alone; null empties one that can be empty and is refused for the others. */
 export const UpdateProjectInput = z.object({
   ref: z.string(),
-  name: ProjectName.optional(),
+  name: OwnNameInput.optional(),
   description: TextInput.nullable().optional(),
   objective: TextInput.nullable().optional(),
   taskType: NameInput.nullable().optional(),

@@ -3,11 +3,12 @@ import { ConflictError, NotFoundError } from '../../errors.ts'
 import type { Prisma, Project, ProjectMember, User } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import type { Signals } from '../../streams/signals.ts'
+import { byUserRef } from '../accounts/names.ts'
 import { type Principal, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { accessTopics, requireRole } from './access.ts'
-import { byPerson, requireProject, requireRecipient } from './find.ts'
+import { requireProject, requireRecipient } from './find.ts'
 import { RemoveProjectMemberInput, SetProjectMemberInput } from './inputs.ts'
 import type { ProjectRole } from './roles.ts'
 import { addVersion } from './versions.ts'
@@ -94,7 +95,7 @@ export function createMemberService(deps: { database: Database; signals: Signals
       const left = await database.transaction(async (tx) => {
         const project = await requireProject(tx, principal, ref, 'VIEWER')
         const member = await tx.projectMember.findFirst({
-          where: { projectId: project.id, user: byPerson(name) },
+          where: { projectId: project.id, user: byUserRef(name) },
           include: { user: true },
         })
         if (member?.userId !== actor.userId) await requireRole(tx, principal, project.id, 'OWNER')

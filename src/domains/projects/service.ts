@@ -1,18 +1,20 @@
-import { type Database, isUniqueViolation } from '../../db/database.ts'
+import type { Database } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
 import { ConflictError } from '../../errors.ts'
 import type { Prisma, Project } from '../../generated/prisma/client.ts'
 import { newId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
 import type { Signals } from '../../streams/signals.ts'
+import { byUserRef } from '../accounts/names.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { checkOwnCommand, requireLauncher } from '../launchers/choice.ts'
+import { byIdOrName, refuseTakenName } from '../names.ts'
 import { ACTIVE_STATUSES } from '../runs/status.ts'
 import { accessTopics, requireRole, visibleProjects } from './access.ts'
 import { changesBetween } from './changes.ts'
-import { byPerson, byRef, requireProject, requireRecipient } from './find.ts'
+import { requireProject, requireRecipient } from './find.ts'
 import { CreateProjectInput, DeleteProjectInput, UpdateProjectInput } from './inputs.ts'
 import { setRole } from './members.ts'
 import type { Visibility } from './roles.ts'
@@ -63,7 +65,7 @@ export function createProjectService(deps: ProjectDependencies) {
       requireUser(principal, 'READ')
       return prisma.project.findFirst({
         ...query,
-        where: { AND: [byRef(ref), visibleProjects(principal)] },
+        where: { AND: [byIdOrName('Project', ref), visibleProjects(principal)] },
       })
     },
 
@@ -102,7 +104,7 @@ export function createProjectService(deps: ProjectDependencies) {
         resumeArgs: given.resumeArgs ?? [],
       }
       const id = newId('Project')
-      return refuseTakenName(fields.name, () =>
+      return refuseTakenName('a project', fields.name, () =>
         database.transaction(async (tx) => {
           const launcher = typeof launcherRef === 'string' ? await requireLauncher(tx, launcherRef) : null
           await checkOwnCommand(tx, given, { freeCommands, launcher })
@@ -148,7 +150,7 @@ export function createProjectService(deps: ProjectDependencies) {
         owner: ownerRef,
         ...fields
       } = parseInput(UpdateProjectInput, input)
-      const { project, isAboutAccess } = await refuseTakenName(fields.name ?? '', () =>
+      const { project, isAboutAccess } = await refuseTakenName('a project', fields.name ?? '', () =>
         database.transaction(async (tx) => {
           const { id } = await requireProject(tx, principal, ref, 'EDITOR')
           const before = await tx.project.findUniqueOrThrow({
@@ -271,8 +273,8 @@ function matching(filter: ProjectFilter | null | undefined): Prisma.ProjectWhere
   if (!filter) return {}
   const { owner, member, visibility, status, tag, search } = filter
   return {
-    ...(owner && { owner: byPerson(owner) }),
-    ...(member && { members: { some: { user: byPerson(member) } } }),
+    ...(owner && { owner: byUserRef(owner) }),
+    ...(member && { members: { some: { user: byUserRef(member) } } }),
     ...(visibility && { visibility }),
     ...(status && { status }),
     ...(tag && { tags: { some: { value: tag } } }),
@@ -283,15 +285,5 @@ function matching(filter: ProjectFilter | null | undefined): Prisma.ProjectWhere
         { objective: { contains: searchText(search) } },
       ],
     }),
-  }
-}
-
-async function refuseTakenName<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (isUniqueViolation(error))
-      throw new ConflictError(`There is already a project named ${JSON.stringify(name)}.`)
-    throw error
   }
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { kindOfId } from '../../ids.ts'
 import { JsonObjectInput, NameInput, TextInput } from '../input.ts'
+import { OwnNameInput } from '../names.ts'
 
 /** What every new run takes, started or resumed. */
 export const NewRunInput = z.object({
-  name: NameInput.refine((name) => kindOfId(name) === null, 'Must not look like an id.').nullish(),
+  name: OwnNameInput.nullish(),
   model: TextInput.nullish(),
   datasetName: NameInput.nullish(),
   hyperparameters: JsonObjectInput.nullish(),

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { isUniqueViolation } from '../../db/database.ts'
 import { ConflictError, type NotFoundError } from '../../errors.ts'
 import type { Prisma, PrismaClient, Run } from '../../generated/prisma/client.ts'
 import type { UserPrincipal } from '../accounts/principal.ts'
+import { makeOnce } from '../idempotency.ts'
 import { visibleRuns } from './access.ts'
 
 type RunQuery = { include?: Prisma.RunInclude; select?: Prisma.RunSelect }
@@ -23,31 +23,20 @@ export async function once(
   query: RunQuery,
   work: (requestHash: string) => Promise<Run>,
 ): Promise<Run> {
-  const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex')
-  const earlier = async () => {
-    if (!key) return null
-    const run = await prisma.run.findUnique({
-      where: { createdById_idempotencyKey: { createdById: user.userId, idempotencyKey: key } },
+  const earlier = (idempotencyKey: string) =>
+    prisma.run.findUnique({
+      where: { createdById_idempotencyKey: { createdById: user.userId, idempotencyKey } },
       select: { id: true, requestHash: true },
     })
-    if (run && run.requestHash !== requestHash) {
-      throw new ConflictError(`The idempotency key ${JSON.stringify(key)} was used with other input.`)
-    }
-    return run
-  }
-  const load = async (id: string) => {
-    const run = await prisma.run.findFirst({ ...query, where: { AND: [{ id }, visibleRuns(user)] } })
-    if (!run) throw missing
-    return run
-  }
-  const known = await earlier()
-  if (known) return load(known.id)
-  try {
-    return load((await work(requestHash)).id)
-  } catch (error) {
+  const id = await makeOnce(
+    { key, request },
+    earlier,
+    async (requestHash) => (await work(requestHash)).id,
+  ).catch((error: unknown) => {
     if (!isUniqueViolation(error)) throw error
-    const winner = await earlier()
-    if (winner) return load(winner.id)
     throw new ConflictError('There is already a run of this name in the project.')
-  }
+  })
+  const run = await prisma.run.findFirst({ ...query, where: { AND: [{ id }, visibleRuns(user)] } })
+  if (!run) throw missing
+  return run
 }
