@@ -128,7 +128,13 @@ export function createDeploymentService(deps: DeploymentDependencies) {
         setToWork(signals, made.deployment, made.server)
         return made.deployment.id
       })
-      return prisma.deployment.findUniqueOrThrow({ ...query, where: { id } })
+      // A repetition may come from somebody who sees the project no more that the first request deployed it in.
+      const deployment = await prisma.deployment.findFirst({
+        ...query,
+        where: { AND: [{ id }, visibleDeployments(principal)] },
+      })
+      if (!deployment) throw new NotFoundError('deployment', id)
+      return deployment
     },
 
     /**

@@ -5,12 +5,16 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '../../../src/db/database.ts'
 import {
+  AccessRemoveMemberDocument,
+  AccessSetMemberDocument,
   DeploymentCreateDocument,
   DeploymentStartDocument,
   DeploymentStopDocument,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
+import { givenPerson } from '../../support/people.ts'
 import { isRunning } from '../../support/processes.ts'
+import { seed } from '../../support/seed.ts'
 import { until } from '../../support/until.ts'
 import { givenDeployments, givenEngine, TEST_ENGINE } from './support/deployments.ts'
 
@@ -200,4 +204,18 @@ test('the same idempotency key makes one deployment', async () => {
   const other = { ...input, name: 'another' }
   const { createDeployment } = await app.api.send(DeploymentCreateDocument, { input: other })
   expect(createDeployment.__typename).toBe('ConflictError')
+})
+
+test('the same idempotency key gives nothing to those who may not see the deployment any more', async () => {
+  const editor = await givenPerson(app)
+  const project = await seed(app.api).project({ name: 'left-soon', command: ['true'] })
+  const member = { project, user: editor.username }
+  await app.api.send(AccessSetMemberDocument, { input: { ...member, role: 'EDITOR' } })
+  const input = { modelPath: 'tiny', engine: TEST_ENGINE.name, idempotencyKey: 'left', project }
+  const create = async () => (await editor.api.send(DeploymentCreateDocument, { input })).createDeployment
+
+  expect(await create()).toMatchObject({ __typename: 'Deployment' })
+  await app.api.send(AccessRemoveMemberDocument, { input: member })
+
+  expect(await create()).toMatchObject({ __typename: 'NotFoundError' })
 })
