@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { seed } from '../support/seed.ts'
-import { until } from '../support/until.ts'
+import { statementsOf } from '../support/statements.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -35,41 +34,6 @@ const DATASETS_OF_PROJECTS = `{
   projects { edges { node { name dataset { name totalBytes files { filename } trainConfig { filename } } } } }
 }`
 
-/**
- * The statements that an operation takes, without what differs from call to call: those that two calls in a
- * row take, because a worker may have something left to do beside one.
- */
-async function statementsOf(operation: string): Promise<string[]> {
-  let last: string[] = []
-  return until('two calls to take the same statements', async () => {
-    const before = last
-    last = await statementsOfCall(operation)
-    return isDeepStrictEqual(before, last) ? last : null
-  })
-}
-
-async function statementsOfCall(operation: string): Promise<string[]> {
-  const statements: string[] = []
-  const stop = app.onStatement((sql) => statements.push(normalised(sql)))
-  try {
-    await app.api.send(operation)
-  } finally {
-    stop()
-  }
-  return statements
-}
-
-function normalised(sql: string): string {
-  return sql
-    .replaceAll('`main`.', '')
-    .replaceAll('`', '')
-    .replace(/\(\?(,\s*\?)*\)/g, '(…)')
-    .replace(
-      /^SELECT (.*?) FROM/s,
-      (_all, columns: string) => `SELECT ${columns.split(',').length} columns FROM`,
-    )
-}
-
 test('what a list takes of the database does not grow with the list', async () => {
   const given = seed(app.api)
   const withRuns = async (count: number) => {
@@ -85,15 +49,15 @@ test('what a list takes of the database does not grow with the list', async () =
   await given.dataset('shared', { 'a.txt': 'text\n' }, 'a: 1\n')
   await withRuns(2)
   const few = {
-    projects: await statementsOf(PROJECTS),
-    runs: await statementsOf(RUNS),
-    datasets: await statementsOf(DATASETS_OF_PROJECTS),
+    projects: await statementsOf(app, app.api, PROJECTS),
+    runs: await statementsOf(app, app.api, RUNS),
+    datasets: await statementsOf(app, app.api, DATASETS_OF_PROJECTS),
   }
   await withRuns(10)
   const more = {
-    projects: await statementsOf(PROJECTS),
-    runs: await statementsOf(RUNS),
-    datasets: await statementsOf(DATASETS_OF_PROJECTS),
+    projects: await statementsOf(app, app.api, PROJECTS),
+    runs: await statementsOf(app, app.api, RUNS),
+    datasets: await statementsOf(app, app.api, DATASETS_OF_PROJECTS),
   }
 
   expect(more).toEqual(few)

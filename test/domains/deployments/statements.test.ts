@@ -6,6 +6,7 @@ import { DeploymentStopDocument } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { givenPerson, type Person } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
+import { statementsOf } from '../../support/statements.ts'
 import { givenDeployments, givenEngine } from './support/deployments.ts'
 
 const PAGE = `{
@@ -31,16 +32,7 @@ afterAll(async () => {
   await rm(models, { recursive: true, force: true })
 })
 
-/** How many statements a page takes. */
-async function countStatements(): Promise<number> {
-  let count = 0
-  const stop = app.onStatement(() => count++)
-  await member.api.send(PAGE)
-  stop()
-  return count
-}
-
-/** A deployment in a project of its own; nothing of it runs, so that nobody else asks the database anything. */
+/** A deployment in a project of its own, of which nothing runs. */
 async function givenStopped(project: string): Promise<void> {
   const given = givenDeployments(member.api)
   const { id } = await given.deployment({ project: await seed(member.api).project({ name: project }) })
@@ -49,8 +41,8 @@ async function givenStopped(project: string): Promise<void> {
 
 test('a page of deployments takes the same statements however many there are', async () => {
   await givenStopped('first')
-  const ofOne = await countStatements()
+  const ofOne = await statementsOf(app, member.api, PAGE)
   for (const project of ['second', 'third', 'fourth']) await givenStopped(project)
 
-  expect(await countStatements()).toBe(ofOne)
+  expect(await statementsOf(app, member.api, PAGE)).toEqual(ofOne)
 })
