@@ -17,6 +17,12 @@ export const ID_PREFIX = {
   Engine: 'eng',
   Deployment: 'dep',
   ModelServer: 'msv',
+  ComputeNode: 'node',
+  Execution: 'exe',
+  AlertRule: 'rule',
+  Alert: 'alert',
+  Webhook: 'hook',
+  WebhookDelivery: 'dlv',
   AuditEvent: 'aud',
 } as const
 
