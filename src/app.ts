@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -10,6 +11,9 @@ import { createArtifactService } from './domains/artifacts/service.ts'
 import { createAuditExports } from './domains/audit/export.ts'
 import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
+import { updateOwnNode } from './domains/compute-nodes/own-node.ts'
+import { createComputeNodeService } from './domains/compute-nodes/service.ts'
+import { createComputeNodeWatcher } from './domains/compute-nodes/watch.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
 import { createDeployments } from './domains/deployments/deployments.ts'
@@ -54,6 +58,7 @@ import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
 import { watchRoom } from './storage/room.ts'
 import { createSignals } from './streams/signals.ts'
+import { VERSION } from './version.ts'
 
 /** How long requests under way may take when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
@@ -187,6 +192,8 @@ export async function startApp(
         maxFileBytes: config.maxDatasetFileBytes,
         maxTrainConfigBytes: config.maxTrainConfigBytes,
       }),
+      computeNodes: createComputeNodeService(shared),
+      computeNodeWatcher: createComputeNodeWatcher(shared),
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
       runWatcher: createRunWatcher(shared),
@@ -278,6 +285,12 @@ export async function startApp(
       }),
     )
 
+    await updateOwnNode(database, {
+      hostname: hostname(),
+      hardware: {},
+      maxRuns: config.maxConcurrentRuns,
+      version: VERSION,
+    })
     await scheduler.start()
     await deployments.start()
     retention.start()

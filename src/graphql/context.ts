@@ -3,6 +3,8 @@ import type { Origin, Principal } from '../domains/accounts/principal.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
+import type { ComputeNodeService } from '../domains/compute-nodes/service.ts'
+import type { ComputeNodeWatcher } from '../domains/compute-nodes/watch.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
 import type { DeploymentServices } from '../domains/deployments/deployments.ts'
 import type { LauncherService } from '../domains/launchers/service.ts'
@@ -24,6 +26,8 @@ export interface Services extends AccountServices, DeploymentServices {
   members: MemberService
   launchers: LauncherService
   datasets: DatasetService
+  computeNodes: ComputeNodeService
+  computeNodeWatcher: ComputeNodeWatcher
   artifacts: ArtifactService
   runs: RunService
   runRecords: RunRecords

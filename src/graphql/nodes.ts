@@ -23,6 +23,7 @@ export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
   Artifact: ({ artifacts }, principal, id) => artifacts.find(principal, id),
   Dataset: ({ datasets }, principal, id) => datasets.find(principal, id),
   Deployment: ({ deployments }, principal, id) => deployments.find(principal, id),
+  ComputeNode: ({ computeNodes }, principal, id) => computeNodes.find(principal, id),
   DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
   AuditEvent: byItsType,
 }

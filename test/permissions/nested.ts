@@ -1,4 +1,5 @@
 import { getNamedType, isCompositeType, isInterfaceType, isObjectType } from 'graphql'
+import { OWN_NODE_ID } from '../../src/domains/compute-nodes/own-node.ts'
 import { schema, selectionOf } from './send.ts'
 import type { Role, Subject } from './table.ts'
 import type { World } from './world.ts'
@@ -97,6 +98,7 @@ export function idOf(world: World, type: string, subject: Subject, role: Role): 
       Invitation: world.Invitation,
       AuditEvent: world.AuditEvent,
       Launcher: world.Launcher,
+      ComputeNode: OWN_NODE_ID,
     }),
   }
   const id = ids[type]

@@ -1,3 +1,4 @@
+import { OWN_NODE_ID } from '../../src/domains/compute-nodes/own-node.ts'
 import type { AskFor } from './asking.ts'
 
 /** How the root fields of Query and Subscription are asked. */
@@ -19,6 +20,8 @@ export const QUERIES: Record<string, AskFor> = {
     args: { first: 100 },
     among: world.things(subject).Deployment,
   }),
+  'Query.computeNode': () => about('id', OWN_NODE_ID),
+  'Query.computeNodes': () => ({ args: { first: 100 }, among: OWN_NODE_ID }),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
@@ -54,6 +57,8 @@ export const QUERIES: Record<string, AskFor> = {
     args: {},
     among: world.things(subject).Deployment,
   }),
+  'Subscription.computeNodeUpdated': () => about('computeNodeId', OWN_NODE_ID),
+  'Subscription.computeNodeUpdated (of all)': () => ({ args: {}, among: OWN_NODE_ID }),
   'Subscription.deploymentLogs': (world, subject) => about('deploymentId', world.things(subject).Deployment),
 }
 

@@ -127,10 +127,14 @@ Query.deployment                 see
 Query.deployments                see
 Query.engines                    choose
 
+Query.computeNode                choose
+Query.computeNodes               choose
+
 Query.launcher                   choose
 Query.launchers                  choose
 
 node(Launcher)                   choose
+node(ComputeNode)                choose
 node(User)                       account
 node(UserSession)                private
 node(ApiToken)                   private
@@ -157,6 +161,7 @@ Run.createdBy                    see
 Run.resumedFrom                  seeRun
 Run.launcher                     see
 Launcher.createdBy               choose
+ComputeNode.labels               choose
 Launcher.environment             adminsSee
 Run.artifacts                    seeRun
 Run.logs                         seeRun
@@ -209,6 +214,8 @@ Subscription.runMetrics          see
 Subscription.deploymentUpdated   see
 Subscription.deploymentUpdated (of all) see
 Subscription.deploymentLogs      see
+Subscription.computeNodeUpdated  choose
+Subscription.computeNodeUpdated (of all) choose
 
 Mutation.createProject           make
 Mutation.updateProject           work

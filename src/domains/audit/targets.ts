@@ -9,7 +9,18 @@ export interface Target {
 }
 
 /** What has an id and cannot be shown by itself, or is no target. */
-const OTHER_KINDS = ['ProjectMember', 'ProjectVersion', 'AuditEvent', 'Engine', 'ModelServer'] as const
+const OTHER_KINDS = [
+  'ProjectMember',
+  'ProjectVersion',
+  'AuditEvent',
+  'Engine',
+  'ModelServer',
+  'Execution',
+  'AlertRule',
+  'Alert',
+  'Webhook',
+  'WebhookDelivery',
+] as const
 type TargetKind = Exclude<IdKind, (typeof OTHER_KINDS)[number]>
 
 /** Finds what events are about by its id: the events of a page take one statement for each kind of thing. */
@@ -27,6 +38,7 @@ export function createTargetLoader({ prisma }: Database): (id: string) => Promis
     Run: (ids) => prisma.run.findMany(byIds(ids)),
     Artifact: (ids) => prisma.artifact.findMany(byIds(ids)),
     Deployment: (ids) => prisma.deployment.findMany(byIds(ids)),
+    ComputeNode: (ids) => prisma.computeNode.findMany(byIds(ids)),
   }
 
   return createBatch(async (ids) => {

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from '../../config.ts'
+import { VERSION } from '../../version.ts'
 
 /** What anyone may know of the server. */
 export interface ServerInfo {
@@ -26,10 +25,9 @@ export function createServerInfoService({
   now?: () => Date
 }) {
   const startedAt = now()
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8'))
   return {
     read: (): ServerInfo => ({
-      version: String(version),
+      version: VERSION,
       nodeVersion: process.versions.node,
       startedAt,
       uptimeSeconds: (now().getTime() - startedAt.getTime()) / 1000,
