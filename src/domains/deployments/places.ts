@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database, Transaction } from '../../db/database.ts'
 import { UnavailableError } from '../../errors.ts'
-import { type Gpu, readGpus } from '../../execution/gpus.ts'
 import { isPortFree } from '../../execution/ports.ts'
+import { type Gpu, readGpus } from '../../machine/gpus.ts'
 import { fillEngineCommand } from './built-in-engines.ts'
 import type { UsableEngine } from './engines.ts'
 import type { ServerSettings } from './settings.ts'
@@ -77,8 +77,8 @@ export function createPlaces(deps: PlaceDependencies) {
     const reserved = new Set((await prisma.gpuReservation.findMany()).map(({ gpu }) => gpu))
     const needed = (modelBytes * WEIGHT_OVERHEAD) / wanted
     const free = gpus
-      .filter(({ index, freeBytes }) => !reserved.has(index) && freeBytes >= needed)
-      .sort((one, other) => other.freeBytes - one.freeBytes)
+      .filter((gpu) => !reserved.has(gpu.index) && freeBytesOf(gpu) >= needed)
+      .sort((one, other) => freeBytesOf(other) - freeBytesOf(one))
       .map(({ index }) => index)
     const preferred = free.filter((index) => index === settings.preferredGpu)
     const chosen = [...new Set([...preferred, ...free])].slice(0, wanted)
@@ -157,5 +157,8 @@ async function weightBytes(path: string): Promise<number> {
   )
   return sizes.reduce((sum, size) => sum + size, 0)
 }
+
+/** A driver that does not tell leaves the attempt to the model server. */
+const freeBytesOf = (gpu: Gpu) => gpu.memoryFreeBytes ?? Number.POSITIVE_INFINITY
 
 const toGiB = (bytes: number) => (bytes / 1024 ** 3).toFixed(1)

@@ -1,9 +1,10 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type CreateDeploymentInput, DeploymentCreateDocument } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
+import { writeNvidiaSmi } from '../../support/nvidia-smi.ts'
 import { givenDeployments, givenEngine, TEST_ENGINE } from './support/deployments.ts'
 
 const PATH = process.env.PATH
@@ -13,9 +14,10 @@ let given: ReturnType<typeof givenDeployments>
 beforeAll(async () => {
   models = await mkdtemp(join(tmpdir(), 'trainyard-models-'))
   // A machine with four GPUs, as far as this program tells.
-  const smi = join(models, 'nvidia-smi')
-  await writeFile(smi, '#!/bin/sh\nprintf "0, 1000\\n1, 80000\\n2, 60000\\n3, 0\\n"\n')
-  await chmod(smi, 0o755)
+  await writeNvidiaSmi(
+    models,
+    [1000, 80_000, 60_000, 0].map((free) => ({ 'memory.free': free })),
+  )
   process.env.PATH = `${models}:${PATH}`
   app = await startTestApp({ modelRoots: [models], deploymentPorts: { first: 18_420, last: 18_449 } })
   given = givenDeployments(app.api)
