@@ -11,6 +11,11 @@ import { createArtifactService } from './domains/artifacts/service.ts'
 import { createAuditExports } from './domains/audit/export.ts'
 import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
+import { createExecutions } from './domains/compute-nodes/agents/executions.ts'
+import { createExecutor } from './domains/compute-nodes/agents/executor.ts'
+import { createLeases } from './domains/compute-nodes/agents/leases.ts'
+import { createAgentRegistration } from './domains/compute-nodes/agents/registration.ts'
+import { createAgentWork } from './domains/compute-nodes/agents/work.ts'
 import { updateOwnNode } from './domains/compute-nodes/own-node.ts'
 import { createComputeNodeService } from './domains/compute-nodes/service.ts'
 import { createComputeNodeWatcher } from './domains/compute-nodes/watch.ts'
@@ -38,7 +43,12 @@ import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createClientAddress } from './server/client-address.ts'
-import { createDownloadHandler, createDownloadLink, createExportLink } from './server/downloads.ts'
+import {
+  createDownloadHandler,
+  createDownloadLink,
+  createExportLink,
+  createInputLink,
+} from './server/downloads.ts'
 import { createGatewayDoor } from './server/gateway-door.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
@@ -136,7 +146,14 @@ export async function startApp(
     const room = watchRoom({ folder: dataDir, log: log.child({ domain: 'storage' }) })
     onStop.push(() => room.stop())
     const signals = createSignals()
-    const executor = createLocalExecutor()
+    const executions = createExecutions({ database, signals, dataDir })
+    await executions.start()
+    const executor = createExecutor(
+      createLocalExecutor({ environment: inheritedEnvironment, workingDir: config.workingDir }),
+      executions,
+    )
+    const leases = createLeases({ database, signals, ...config, log: log.child({ domain: 'nodes' }) })
+    onStop.push(() => leases.stop())
 
     let ownUrl = ''
     let ownPort: number | null = null
@@ -173,6 +190,13 @@ export async function startApp(
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })
+    const agentWork = createAgentWork({
+      ...shared,
+      executions,
+      leases,
+      telemetry: { record: () => undefined, secondsOf: () => 15 },
+      inputLink: createInputLink(signer),
+    })
     const services: Services = {
       ...accounts.services,
       ...deployments.services,
@@ -193,6 +217,8 @@ export async function startApp(
         maxTrainConfigBytes: config.maxTrainConfigBytes,
       }),
       computeNodes: createComputeNodeService(shared),
+      agentRegistration: createAgentRegistration(shared),
+      agentWork,
       computeNodeWatcher: createComputeNodeWatcher(shared),
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
@@ -209,8 +235,8 @@ export async function startApp(
       sealer,
       room,
       executor,
+      leases,
       apiTokens: services.apiTokens,
-      environment: inheritedEnvironment,
       apiUrl: () => ownUrl + GRAPHQL_PATH,
       log: log.child({ domain: 'runs' }),
     })
@@ -248,6 +274,7 @@ export async function startApp(
     })
     const downloads = createDownloadHandler({
       database,
+      agentWork,
       storage,
       signer,
       auditExports: services.auditExports,
@@ -291,6 +318,7 @@ export async function startApp(
       maxRuns: config.maxConcurrentRuns,
       version: VERSION,
     })
+    await leases.start()
     await scheduler.start()
     await deployments.start()
     retention.start()

@@ -107,6 +107,8 @@ const Environment = z.object({
   TRAINYARD_LOGIN_FAILURES: wholeNumber(0).default(50),
   TRAINYARD_DOWNLOAD_MINUTES: wholeNumber(1, 43_200).default(60),
   TRAINYARD_AUDIT_DAYS: wholeNumber(0, 36_500).default(365),
+  TRAINYARD_NODE_LEASE_SECONDS: positive(86_400).default(30),
+  TRAINYARD_RUN_LEASE_SECONDS: positive(30 * 86_400).default(600),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
   TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
@@ -180,6 +182,10 @@ export interface Config {
   /** How many days the audit trail is kept; 0 for ever. */
   auditDays: number
   maxConcurrentRuns: number
+  /** After how long without a word of its agent a compute node is OFFLINE, in seconds. */
+  nodeLeaseSeconds: number
+  /** After how long without a word of its agent what runs on a compute node is given up as LOST, in seconds. */
+  runLeaseSeconds: number
   maxDatasetFileBytes: number
   /** 5 MB, as documented: a configuration is written by people. */
   maxTrainConfigBytes: number
@@ -266,6 +272,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     auditDays: env.TRAINYARD_AUDIT_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
+    nodeLeaseSeconds: env.TRAINYARD_NODE_LEASE_SECONDS,
+    runLeaseSeconds: env.TRAINYARD_RUN_LEASE_SECONDS,
     maxDatasetFileBytes: env.TRAINYARD_MAX_DATASET_FILE_MB * MiB,
     maxTrainConfigBytes: 5 * MiB,
     cancelGraceSeconds: env.TRAINYARD_CANCEL_GRACE_SECONDS,

@@ -40,10 +40,18 @@ export interface Executor {
    * answers there. False where that cannot be told.
    */
   isPortOfStranger(directory: string, port: number): Promise<boolean>
+
+  /**
+   * The caller has taken all that it wants of an execution that is over: what is kept of it elsewhere goes. Processes
+   * that are left are ended. What lies in the directory stays.
+   */
+  release(directory: string): Promise<void>
 }
 
 /** Everything needed to start one command. It is stored as JSON, readable by its owner only. */
 export interface LaunchSpec {
+  /** The compute node to run it on; this machine unless given. */
+  nodeId?: string
   /**
    * The folder of this execution, an absolute path. It must exist and be used for nothing else of
    * the same file names; stdout.log and stderr.log appear in it.
@@ -51,10 +59,23 @@ export interface LaunchSpec {
   directory: string
   /** The program, looked up in `env.PATH`, and its arguments. Never goes through a shell. */
   argv: [string, ...string[]]
-  cwd: string
-  /** The complete environment of the command: nothing is inherited. */
+  /** Where it starts; null for where commands start on the machine that it is for. */
+  cwd: string | null
+  /** The environment of the command, beside what commands inherit on the machine that it is for. */
   env: Record<string, string>
   marker: EnvironmentMarker
+  /** What an executor on another machine must bring there, and back. One on this machine finds it in its place. */
+  carried?: CarriedFiles
+}
+
+/** Files that belong to a command and lie on this machine. */
+export interface CarriedFiles {
+  /** The folder of everything that the command has for itself: there it becomes another one, in `argv` and `env` too. */
+  root: string
+  /** Files and folders that the command reads, by absolute paths, under `root` or elsewhere; they must not change. */
+  inputs: string[]
+  /** The folder under `root` that its results appear in: what is finished there is brought back. Null for none. */
+  output: string | null
 }
 
 /**

@@ -3,6 +3,8 @@ import type { Origin, Principal } from '../domains/accounts/principal.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
+import type { AgentRegistration } from '../domains/compute-nodes/agents/registration.ts'
+import type { AgentWork } from '../domains/compute-nodes/agents/work.ts'
 import type { ComputeNodeService } from '../domains/compute-nodes/service.ts'
 import type { ComputeNodeWatcher } from '../domains/compute-nodes/watch.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
@@ -27,6 +29,8 @@ export interface Services extends AccountServices, DeploymentServices {
   launchers: LauncherService
   datasets: DatasetService
   computeNodes: ComputeNodeService
+  agentRegistration: AgentRegistration
+  agentWork: AgentWork
   computeNodeWatcher: ComputeNodeWatcher
   artifacts: ArtifactService
   runs: RunService

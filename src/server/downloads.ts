@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../db/database.ts'
 import { downloadOf } from '../domains/artifacts/contents.ts'
 import type { AuditExports, ExportLink } from '../domains/audit/export.ts'
+import type { AgentWork } from '../domains/compute-nodes/agents/work.ts'
 import { artifactPath } from '../domains/runs/artifact-path.ts'
 import { DomainError } from '../errors.ts'
 import type { DownloadLink } from '../graphql/context.ts'
@@ -19,12 +20,16 @@ export const DOWNLOADS_PATH = '/downloads/'
 /** Where files of the audit trail live. */
 const EXPORTS_PATH = `${DOWNLOADS_PATH}audit/`
 
+/** Where files for commands on other machines live. */
+const INPUTS_PATH = `${DOWNLOADS_PATH}executions/`
+
 /** What serving downloads needs. */
 export interface DownloadDependencies {
   database: Database
   storage: Storage
   signer: DownloadSigner
   auditExports: Pick<AuditExports, 'open'>
+  agentWork: Pick<AgentWork, 'openInput'>
   log: Logger
 }
 
@@ -42,9 +47,15 @@ export function createExportLink(signer: DownloadSigner, publicUrl: () => string
   }
 }
 
+/** Makes links to files that commands on other machines read, below whatever address they know the server by. */
+export function createInputLink(signer: DownloadSigner) {
+  return (executionId: string, input: number, { path, sha256 }: { path: string; sha256: string }): string =>
+    signer.sign(INPUTS_PATH + executionId, { input: String(input), path, sha256 })
+}
+
 /** Answers requests for signed links: the signature is what lets one in. */
 export function createDownloadHandler(deps: DownloadDependencies) {
-  const { database, storage, signer, auditExports, log } = deps
+  const { database, storage, signer, auditExports, agentWork, log } = deps
 
   return async function handleDownload(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const link = signer.verify(req.url ?? '')
@@ -62,7 +73,9 @@ export function createDownloadHandler(deps: DownloadDependencies) {
           ? await sendExport(req, res, opened)
           : sendText(res, 404, 'What this link led to does not exist any more.')
       }
-      const source = await findSource(link.path)
+      const source = link.path.startsWith(INPUTS_PATH)
+        ? await findInput(link.path, link.claims)
+        : await findSource(link.path)
       if (!source) return sendText(res, 404, 'What this link led to does not exist any more.')
       await serveDownload(req, res, source)
     } catch (error) {
@@ -73,6 +86,12 @@ export function createDownloadHandler(deps: DownloadDependencies) {
       log.error({ err: error, path: link.path }, 'a download failed')
       sendText(res, 500, 'The download failed.')
     }
+  }
+
+  async function findInput(path: string, claims: Record<string, string>): Promise<DownloadSource | null> {
+    const { input = '', path: inside = '', sha256 = '' } = claims
+    const file = await agentWork.openInput(path.slice(INPUTS_PATH.length), Number(input), inside)
+    return file === null ? null : downloadOf(file, sha256)
   }
 
   async function findSource(path: string): Promise<DownloadSource | null> {

@@ -8,6 +8,9 @@ import { ENGINE_COMMAND, type World } from './world.ts'
 const PASSWORD = 'a password of theirs'
 const sample = createSamples()
 
+/** Of agents everything is refused that is no agent, whether there is what it names or not. */
+export const EXECUTION = 'exe_00000000000000000000000000'
+
 /** How the mutations are asked. Whatever they may end is made for them. */
 export const MUTATIONS: Record<string, AskFor> = {
   'Mutation.createProject': (world) => input({ name: world.newName() }),
@@ -211,6 +214,16 @@ export const MUTATIONS: Record<string, AskFor> = {
   'Mutation.createPasswordReset': async (world) => input({ user: await someUser(world) }),
   'Mutation.exportAudit': () => input({ format: 'CSV' }),
 
+  'Mutation.registerAgent': (world) =>
+    input({ name: world.newName(), installationId: '0123456789abcdef', agentVersion: '1', hardware: {} }),
+  'Mutation.sendHeartbeat': () => input({}),
+  'Mutation.reportExecution': () => input({ executionId: EXECUTION }),
+  'Mutation.uploadExecutionFile': () =>
+    input({ executionId: EXECUTION, offset: 0, sizeBytes: 0, sha256: '', chunk: new File([], 'chunk') }),
+  'Mutation.putExecutionResult': () =>
+    input({ executionId: EXECUTION, name: 'checkpoint-1', isFolder: true, files: [] }),
+  'Mutation.removeExecutionResults': () => input({ executionId: EXECUTION, names: [] }),
+  'Mutation.releaseExecution': () => input({ executionId: EXECUTION }),
   'Mutation.createEngine': (world) => input({ name: world.newName(), command: ENGINE_COMMAND }),
   'Mutation.updateEngine': (world) => input({ ref: world.engine, description: world.newName() }),
   'Mutation.deleteEngine': async (world) => {

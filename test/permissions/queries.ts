@@ -1,5 +1,6 @@
 import { OWN_NODE_ID } from '../../src/domains/compute-nodes/own-node.ts'
 import type { AskFor } from './asking.ts'
+import { EXECUTION } from './mutations.ts'
 
 /** How the root fields of Query and Subscription are asked. */
 export const QUERIES: Record<string, AskFor> = {
@@ -22,6 +23,7 @@ export const QUERIES: Record<string, AskFor> = {
   }),
   'Query.computeNode': () => about('id', OWN_NODE_ID),
   'Query.computeNodes': () => ({ args: { first: 100 }, among: OWN_NODE_ID }),
+  'Query.assignment': () => about('executionId', EXECUTION),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
@@ -57,6 +59,7 @@ export const QUERIES: Record<string, AskFor> = {
     args: {},
     among: world.things(subject).Deployment,
   }),
+  'Subscription.agentOrders': () => ({ args: {} }),
   'Subscription.computeNodeUpdated': () => about('computeNodeId', OWN_NODE_ID),
   'Subscription.computeNodeUpdated (of all)': () => ({ args: {}, among: OWN_NODE_ID }),
   'Subscription.deploymentLogs': (world, subject) => about('deploymentId', world.things(subject).Deployment),

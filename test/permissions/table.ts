@@ -92,6 +92,7 @@ manageSelf server   login     ok       ok      ok      ok      ok      no       
 password   server   login     ok       ok      ok      ok      ok      no       no        no      ok
 
 administer server   login     no       no      no      no      ok      no       no        no      expired
+agents     server   login     no       no      no      no      no      no       no        no      expired
 adminsSee  server   login     absent   absent  absent  absent  ok      absent   absent    no      expired
 nobody     server   login     absent   absent  absent  absent  absent  absent   absent    no      expired
 
@@ -129,6 +130,7 @@ Query.engines                    choose
 
 Query.computeNode                choose
 Query.computeNodes               choose
+Query.assignment                 agents
 
 Query.launcher                   choose
 Query.launchers                  choose
@@ -214,6 +216,7 @@ Subscription.runMetrics          see
 Subscription.deploymentUpdated   see
 Subscription.deploymentUpdated (of all) see
 Subscription.deploymentLogs      see
+Subscription.agentOrders         agents
 Subscription.computeNodeUpdated  choose
 Subscription.computeNodeUpdated (of all) choose
 
@@ -225,6 +228,14 @@ Mutation.updateProject (owner)   decide
 Mutation.deleteProject           decide
 Mutation.setProjectMember        decide
 Mutation.removeProjectMember     decide
+
+Mutation.registerAgent           agents
+Mutation.sendHeartbeat           agents
+Mutation.reportExecution         agents
+Mutation.uploadExecutionFile     agents
+Mutation.putExecutionResult      agents
+Mutation.removeExecutionResults  agents
+Mutation.releaseExecution        agents
 
 Mutation.createDataset           make
 Mutation.createDataset (in a project) work

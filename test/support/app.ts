@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { type RunningApp, startApp } from '../../src/app.ts'
 import { type Config, readConfig } from '../../src/config.ts'
-import { inheritedEnvironment } from '../../src/domains/runs/environment.ts'
+import { inheritedEnvironment } from '../../src/execution/inherited-environment.ts'
 import { type ApiClient, createClient } from './client.ts'
 
 /** The administrator's password in tests. */

@@ -64,6 +64,9 @@ export const AuditActionEnum = builder.enumType('AuditAction', {
     ENGINE_CREATED: { description: 'An engine was defined.' },
     ENGINE_UPDATED: { description: 'An engine was changed.' },
     ENGINE_DELETED: { description: 'An engine was deleted.' },
+    COMPUTE_NODE_REGISTERED: {
+      description: 'A machine became a compute node, or took the place of one whose token was gone.',
+    },
     AUDIT_EXPORTED: { description: 'A link to a file of these events was made.' },
     KEYS_ROTATED: { description: 'The keys of the server were replaced.' },
   } satisfies Record<AuditAction, object>,

@@ -1,5 +1,7 @@
+import { arch, platform } from 'node:os'
 import type { Database } from '../../db/database.ts'
 import type { JsonObject } from '../input.ts'
+import { setLabels } from './labels.ts'
 
 /** The row of the server's own machine, which the migrations make. */
 export const OWN_NODE_ID = 'node_00000000000000000000000000'
@@ -40,5 +42,9 @@ export async function updateOwnNode(
         updatedAt: now,
       },
     })
+    await setLabels(tx, OWN_NODE_ID, [
+      { name: 'os', value: platform() },
+      { name: 'arch', value: arch() },
+    ])
   })
 }

@@ -1,3 +1,5 @@
+import type { Signals } from '../../streams/signals.ts'
+
 /** The topics that what happens to compute nodes is announced under. */
 export const nodeTopics = {
   /** The row of one node changed. */
@@ -9,3 +11,9 @@ export const nodeTopics = {
   /** A node measured itself. */
   telemetry: (nodeId: string) => `node/${nodeId}/telemetry`,
 } as const
+
+/** Tells everyone who watches a node that its row changed. */
+export function announceNode(signals: Signals, nodeId: string): void {
+  signals.notify(nodeTopics.changed(nodeId))
+  signals.notify(nodeTopics.any, nodeId)
+}

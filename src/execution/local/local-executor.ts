@@ -15,6 +15,12 @@ import { startSupervisor } from './start-supervisor.ts'
 /** How long a supervisor may take to start, in milliseconds: normally 0.1 s, on a busy machine seconds. */
 const START_TIMEOUT = 30_000
 
+/** What all commands of a machine have in common. */
+export interface LocalExecutorOptions {
+  environment?: Record<string, string>
+  workingDir?: string
+}
+
 /**
  * Runs commands on this machine. Everything it knows is in the execution's directory: any number of
  * these, in this process or in later ones, can be used for the same executions.
@@ -22,12 +28,20 @@ const START_TIMEOUT = 30_000
  * Each command is started by a supervisor of its own, which outlives this process. A service manager
  * that ends everything of a service together with it (systemd's default) must be told not to:
  * KillMode=process.
+ *
+ * @param options.environment what every command inherits; nothing unless given
+ * @param options.workingDir where commands start that do not say where; where this process does unless given
  */
-export function createLocalExecutor(): Executor {
-  return { launch, inspect: inspectDirectory, terminate, filesBeingWritten, isPortOfStranger }
+export function createLocalExecutor({
+  environment = {},
+  workingDir = process.cwd(),
+}: LocalExecutorOptions = {}): Executor {
+  const launch = (spec: LaunchSpec) =>
+    launchHere({ ...spec, cwd: spec.cwd ?? workingDir, env: { ...environment, ...spec.env } })
+  return { launch, inspect: inspectDirectory, terminate, filesBeingWritten, isPortOfStranger, release }
 }
 
-async function launch(spec: LaunchSpec): Promise<void> {
+async function launchHere(spec: LaunchSpec): Promise<void> {
   const { directory } = spec
   await access(directory)
   if (await readRecord(directory, 'supervisor')) return
@@ -83,6 +97,12 @@ function wake(pid: number): void {
   } catch {
     // It has ended since it was looked at, and so have the processes.
   }
+}
+
+/** Everything is in the directory, which is the caller's; nothing but processes could be left elsewhere. */
+async function release(directory: string): Promise<void> {
+  const { state } = await inspectDirectory(directory)
+  if (state === 'running' || state === 'starting') await terminate(directory, { graceSeconds: 0 })
 }
 
 async function filesBeingWritten(directory: string): Promise<string[]> {

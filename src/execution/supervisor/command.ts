@@ -16,6 +16,9 @@ export interface Command {
   ended: Promise<CommandEnd>
 }
 
+/** A specification that says where the command starts. */
+type PlacedSpec = LaunchSpec & { cwd: string }
+
 /** The command could not be started; the message says why, for people. */
 export class StartError extends Error {
   override readonly name = 'StartError'
@@ -27,7 +30,8 @@ export class StartError extends Error {
  *
  * @throws {StartError}
  */
-export async function startCommand(spec: LaunchSpec): Promise<Command> {
+export async function startCommand(launch: LaunchSpec): Promise<Command> {
+  const spec = { ...launch, cwd: launch.cwd ?? process.cwd() }
   const stdout = openLog(spec, FILES.stdout)
   const stderr = openLog(spec, FILES.stderr)
   const [program, ...args] = spec.argv
@@ -72,7 +76,7 @@ function openLog(spec: LaunchSpec, name: string): number {
 }
 
 /** The system's ENOENT and EACCES do not say which of the paths they mean; find out what a person has to repair. */
-function reasonOf(error: unknown, spec: LaunchSpec): string {
+function reasonOf(error: unknown, spec: PlacedSpec): string {
   const [program] = spec.argv
   const folder = statSync(spec.cwd, { throwIfNoEntry: false })
   if (!folder) return `working directory not found: ${spec.cwd}`
@@ -91,7 +95,7 @@ function reasonOf(error: unknown, spec: LaunchSpec): string {
   return `${program} could not be started: ${messageOf(error)}`
 }
 
-function candidates({ argv: [program], cwd, env }: LaunchSpec): string[] {
+function candidates({ argv: [program], cwd, env }: PlacedSpec): string[] {
   if (program.startsWith('/')) return [program]
   if (program.includes('/')) return [join(cwd, program)]
   return (env.PATH ?? '').split(delimiter).map((folder) => join(folder || cwd, program))

@@ -5,6 +5,11 @@ export interface NotRecorded {
   why: string
 }
 
+/** What agents do all the time. */
+const AGENTS_WORK: NotRecorded = {
+  why: 'An agent does what runs and deployments were started for, which is written down.',
+}
+
 /** What each mutation writes down, or why nothing. */
 export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   login: 'SIGNED_IN',
@@ -63,6 +68,14 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   updateDeployment: 'DEPLOYMENT_UPDATED',
   stopDeployment: 'DEPLOYMENT_STOPPED',
   deleteDeployment: 'DEPLOYMENT_DELETED',
+  registerAgent: 'COMPUTE_NODE_REGISTERED',
+  sendHeartbeat: AGENTS_WORK,
+  reportExecution: AGENTS_WORK,
+  uploadExecutionFile: AGENTS_WORK,
+  putExecutionResult: AGENTS_WORK,
+  removeExecutionResults: AGENTS_WORK,
+  releaseExecution: AGENTS_WORK,
+
   createEngine: 'ENGINE_CREATED',
   updateEngine: 'ENGINE_UPDATED',
   deleteEngine: 'ENGINE_DELETED',

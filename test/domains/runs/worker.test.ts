@@ -88,8 +88,7 @@ async function work(executor: Executor): Promise<Scheduler> {
       stop: () => undefined,
     },
     apiTokens: createApiTokenService({ database, signals }),
-    environment: {},
-    workingDir: folder,
+    leases: { isOver: () => false },
     apiUrl: () => 'http://127.0.0.1/graphql',
     log: pino({ level: 'silent' }),
     maxConcurrentRuns: 2,
@@ -112,6 +111,7 @@ function fakeExecutor(overrides: Partial<Executor> = {}) {
       executor.report = RUNNING
     },
     inspect: async () => executor.report,
+    release: async () => undefined,
     async terminate(_, { graceSeconds }) {
       executor.terminated.push(graceSeconds)
     },

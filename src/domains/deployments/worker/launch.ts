@@ -16,8 +16,6 @@ export interface LaunchDependencies {
   executor: Executor
   engines: EngineService
   places: Places
-  /** The part of the server's environment that model servers inherit. */
-  environment: Record<string, string>
   /** The folder of all deployments. */
   deploymentsDir: string
 }
@@ -63,7 +61,6 @@ export async function launchModelServer(
     cwd: deploymentFolder(deploymentsDir, server.deploymentId),
     marker: { name: MARKER, value: `${server.id}.${server.starts}` },
     env: {
-      ...deps.environment,
       ...engine.environment,
       // Without the second, CUDA would count the GPUs in another order than nvidia-smi.
       CUDA_VISIBLE_DEVICES: gpus.join(','),

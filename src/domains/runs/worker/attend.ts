@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Transaction } from '../../../db/database.ts'
 import { type FolderWatch, watchFolder } from '../../../execution/output/wake-on-change.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { outageOf } from '../../../outage.ts'
 import type { Room } from '../../../storage/room.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
 import type { Signals } from '../../../streams/signals.ts'
+import type { Leases } from '../../compute-nodes/agents/leases.ts'
 import { runTopics, transition } from '../lifecycle.ts'
 import { type RunPaths, runPaths } from '../paths.ts'
 import { announceRun } from '../reporting.ts'
@@ -19,6 +21,7 @@ import { createOutputCollector, type OutputCollector } from './output-collector.
 
 /** What it takes to see a run through. */
 export interface AttendDependencies extends LaunchDependencies {
+  leases: Pick<Leases, 'isOver'>
   signals: Signals
   room: Room
   log: Logger
@@ -53,8 +56,9 @@ export async function attendRun(deps: AttendDependencies, runId: string, signal:
   while (!signal.aborted) {
     try {
       const run = await deps.database.prisma.run.findUnique({ where: { id: runId } })
-      if (!run || isFinal(run.status)) return
-      await attendOnce({ ...deps, log }, run, signal)
+      // Of one that was given up there may be more to come.
+      if (!run || (isFinal(run.status) && run.status !== 'LOST')) return
+      if (await attendOnce({ ...deps, log }, run, signal)) return
     } catch (error) {
       // Nothing is lost: the next round continues from what is stored.
       if (performance.now() >= quietUntil) {
@@ -66,7 +70,8 @@ export async function attendRun(deps: AttendDependencies, runId: string, signal:
   }
 }
 
-async function attendOnce(deps: AttendDependencies, run: Run, signal: AbortSignal): Promise<void> {
+/** @returns whether all is done: how it ended is written down */
+async function attendOnce(deps: AttendDependencies, run: Run, signal: AbortSignal): Promise<boolean> {
   const paths = runPaths(deps.runsDir, run.id)
   const output = await createOutputCollector(deps, run, paths.process)
   const artifacts = await createArtifactCollector({ ...deps, quietMs: deps.artifactQuietMs }, run, paths)
@@ -78,7 +83,10 @@ async function attendOnce(deps: AttendDependencies, run: Run, signal: AbortSigna
   try {
     const report = await followProcess(deps, run, paths, { output, changes, scans }, signal)
     await scans.done()
-    if (report) await conclude(deps, run, report, { output, artifacts })
+    if (!report) return false
+    await conclude(deps, run, report, { output, artifacts })
+    await deps.executor.release(paths.process)
+    return true
   } finally {
     changes.close()
     await scans.idle()
@@ -96,12 +104,16 @@ async function followProcess(
 ): Promise<EndReport | null> {
   const relayCancel = createCancelRelay(deps, run.id, paths)
   let { startedAt } = run
+  let isGivenUp = run.status === 'LOST'
   let nextRelay = 0
   while (!signal.aborted) {
     // Asked before the output is read, so that once it is over everything was there to be read.
     const report = await deps.executor.inspect(paths.process)
     if (performance.now() >= nextRelay) {
       await relayCancel()
+      if (!isGivenUp && run.nodeId !== null && deps.leases.isOver(run.nodeId)) {
+        isGivenUp = await giveUp(deps, run, run.nodeId)
+      }
       nextRelay = performance.now() + RELAY_MS
     }
     if (report.state === 'absent') {
@@ -136,6 +148,23 @@ function createCancelRelay(deps: AttendDependencies, runId: string, paths: RunPa
     await deps.executor.terminate(paths.process, { graceSeconds })
     passedOn = graceSeconds
   }
+}
+
+/** Gives up a run whose node is not heard of any more. What comes of it later is still written down. */
+async function giveUp(deps: AttendDependencies, run: Run, nodeId: string): Promise<boolean> {
+  const { database, signals, log } = deps
+  const at = new Date()
+  const lost = await database.transaction(async (tx) => {
+    const node = await tx.computeNode.findUnique({ where: { id: nodeId }, select: { name: true } })
+    const statusReason = `Nothing was heard of compute node ${node?.name ?? nodeId} for longer than its lease.`
+    const changed = await transition(tx, run.id, 'LOST', at, { statusReason, finishedAt: at })
+    if (changed) await appendLogLines(database, tx, run.logStreamId, [systemLine(at, 'ERROR', statusReason)])
+    return changed
+  })
+  if (!lost) return false
+  log.warn({ nodeId }, 'the run is given up: its node is not heard of')
+  announceEnd(signals, run)
+  return true
 }
 
 /** Starts the process, of which nothing is known in its folder; what it returns is why there is none. */
@@ -196,7 +225,12 @@ async function conclude(
   const changed = await database.transaction(async (tx) => {
     // A command that was over before anyone looked has been running all the same.
     if (outcome.startedAt) await transition(tx, run.id, 'RUNNING', new Date(), {})
-    await appendLogLines(database, tx, run.logStreamId, remarks(outcome))
+    await tx.gpuReservation.deleteMany({ where: { runId: run.id } })
+    const lateResult = await lateResultOf(tx, run, report, outcome)
+    await appendLogLines(database, tx, run.logStreamId, [
+      ...remarks(outcome),
+      ...(lateResult === null ? [] : [systemLine(outcome.finishedAt, 'WARNING', lateResult)]),
+    ])
     return transition(tx, run.id, outcome.status, new Date(), {
       statusReason: outcome.statusReason,
       exitCode: outcome.exitCode,
@@ -206,20 +240,42 @@ async function conclude(
     })
   })
   log.info({ status: outcome.status, exitCode: outcome.exitCode, changed }, 'the run is over')
+  announceEnd(signals, run)
+}
+
+/** Tells everyone who watches a run, or its streams, that it is over. */
+function announceEnd(signals: Signals, run: Run): void {
   announceRun(signals, run)
   signals.notify(runTopics.stream(run.logStreamId))
   signals.notify(runTopics.stream(run.metricStreamId))
 }
 
+/** Writes down how a run ended that was given up before; null for all others. */
+async function lateResultOf(
+  tx: Transaction,
+  run: Run,
+  report: EndReport,
+  { status, exitCode }: Outcome,
+): Promise<string | null> {
+  const { status: before } = await tx.run.findUniqueOrThrow({ where: { id: run.id } })
+  if (before !== 'LOST' || report.state === 'lost') return null
+  const how = exitCode === null ? '' : ` (exit code ${exitCode})`
+  const lateResult = `Its node was heard of again, and told that the command had come to be ${status}${how}. The run stays LOST.`
+  await tx.run.update({ where: { id: run.id }, data: { lateResult, exitCode, updatedAt: new Date() } })
+  return lateResult
+}
+
 /** What Trainyard has to say in the log of a run that did not simply succeed. */
 function remarks({ status, statusReason, unfinishedFiles, finishedAt }: Outcome) {
-  const line = (level: 'WARNING' | 'ERROR', message: string) => {
-    return { timestamp: finishedAt, level, source: 'SYSTEM' as const, message }
-  }
+  const line = (level: 'WARNING' | 'ERROR', message: string) => systemLine(finishedAt, level, message)
   return [
     ...(statusReason === null ? [] : [line(status === 'CANCELLED' ? 'WARNING' : 'ERROR', statusReason)]),
     ...unfinishedFiles.map((path) =>
       line('WARNING', `${path} was being written when it was killed: it is not kept as an artifact.`),
     ),
   ]
+}
+
+function systemLine(timestamp: Date, level: 'WARNING' | 'ERROR', message: string) {
+  return { timestamp, level, source: 'SYSTEM' as const, message }
 }

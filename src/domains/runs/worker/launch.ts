@@ -19,10 +19,6 @@ export interface LaunchDependencies {
   apiTokens: ApiTokenService
   /** Opens the environments of launchers. */
   sealer: Sealer
-  /** The part of the server's environment that runs inherit. */
-  environment: Record<string, string>
-  /** Where commands start unless their project says otherwise. */
-  workingDir: string
   /** Where the process reaches the API. */
   apiUrl: () => string
 }
@@ -42,25 +38,41 @@ export async function launchRun(deps: LaunchDependencies, run: Run, paths: RunPa
   }
   const [program, ...args] = storedStrings(run.argv)
   if (program === undefined) throw new Error('The command is empty.')
-  const { project, launcher, resumedFrom } = await database.prisma.run.findUniqueOrThrow({
+  const { project, launcher, resumedFrom, gpus } = await database.prisma.run.findUniqueOrThrow({
     where: { id: run.id },
-    select: { project: { select: { workingDirectory: true } }, launcher: true, resumedFrom: true },
+    select: {
+      project: { select: { workingDirectory: true } },
+      launcher: true,
+      resumedFrom: true,
+      gpus: { select: { gpu: true }, orderBy: { gpu: 'asc' } },
+    },
   })
   const token = await database.transaction((tx) => apiTokens.issueForRun(tx, run))
+  const checkpoint = resumedFrom && artifactPath(resumedFrom)
   await executor.launch({
+    ...(run.nodeId !== null && { nodeId: run.nodeId }),
     directory: paths.process,
     argv: [program, ...args],
-    cwd: (launcher ?? project).workingDirectory ?? deps.workingDir,
+    cwd: (launcher ?? project).workingDirectory ?? null,
     marker: { name: RUN_MARKER, value: run.id },
     env: {
-      ...deps.environment,
       ...(launcher && openEnvironment(deps.sealer, launcher)),
       TRAINYARD_API_URL: deps.apiUrl(),
       TRAINYARD_TOKEN: token,
       TRAINYARD_CONFIG: paths.config,
       TRAINYARD_OUTPUT_DIR: paths.output,
       ...(run.datasetName !== null && { TRAINYARD_DATASET: datasetPath(paths, files) }),
-      ...(resumedFrom && { TRAINYARD_RESUME_FROM: artifactPath(resumedFrom) }),
+      ...(checkpoint !== null && { TRAINYARD_RESUME_FROM: checkpoint }),
+      // Without the second, CUDA would count the GPUs in another order than nvidia-smi.
+      ...(run.gpuCount !== null && {
+        CUDA_VISIBLE_DEVICES: gpus.map(({ gpu }) => gpu).join(','),
+        CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+      }),
+    },
+    carried: {
+      root: paths.root,
+      inputs: [paths.config, paths.dataset, ...(checkpoint === null ? [] : [checkpoint])],
+      output: paths.output,
     },
   })
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inheritedEnvironment } from '../../../src/domains/runs/environment.ts'
+import { inheritedEnvironment } from '../../src/execution/inherited-environment.ts'
 
 test('runs inherit what is let through, and nothing of the server itself', () => {
   const server = {
