@@ -166,7 +166,7 @@ export async function startApp(
 
     const access = createProjectAccess({ database })
     const shared = { database, signals, access, runsDir }
-    await sweepRunFolders({ ...shared, log })
+    await sweepRunFolders({ ...shared, executor, log })
     const mailer = createMailer(config)
     const accounts = createAccounts({
       ...config,

@@ -75,14 +75,14 @@ test('what a list takes of the database does not grow with the list', async () =
         "SELECT 9 columns FROM UserSession WHERE (UserSession.id = ? AND 1=1) LIMIT ? OFFSET ?",
         "SELECT 12 columns FROM User WHERE User.id = ? LIMIT ? OFFSET ?",
         "SELECT 19 columns FROM Project WHERE 1=1 ORDER BY Project.id DESC LIMIT ? OFFSET ?",
-        "SELECT 30 columns FROM Run WHERE (1=1 AND Run.projectId IN (…)) ORDER BY Run.id DESC LIMIT ? OFFSET ?",
+        "SELECT 38 columns FROM Run WHERE (1=1 AND Run.projectId IN (…)) ORDER BY Run.id DESC LIMIT ? OFFSET ?",
         "SELECT 6 columns FROM (SELECT "runId", "key", "lastStep", CASE WHEN "lastValue" IS NOT NULL THEN printf('%!.17g', "lastValue") END AS "lastValue", "lastNonFinite", "lastTimestamp"
            FROM "MetricSeries" WHERE "runId" IN (SELECT value FROM json_each(…)) ORDER BY "runId", "key")",
       ],
       "runs": [
         "SELECT 9 columns FROM UserSession WHERE (UserSession.id = ? AND 1=1) LIMIT ? OFFSET ?",
         "SELECT 12 columns FROM User WHERE User.id = ? LIMIT ? OFFSET ?",
-        "SELECT 32 columns FROM Run LEFT JOIN (SELECT Artifact.runId, COUNT(*) AS _aggr_count_artifacts FROM Artifact WHERE 1=1 GROUP BY Artifact.runId) AS aggr_selection_0_Artifact ON (Run.id = aggr_selection_0_Artifact.runId) WHERE 1=1 ORDER BY Run.id DESC LIMIT ? OFFSET ?",
+        "SELECT 40 columns FROM Run LEFT JOIN (SELECT Artifact.runId, COUNT(*) AS _aggr_count_artifacts FROM Artifact WHERE 1=1 GROUP BY Artifact.runId) AS aggr_selection_0_Artifact ON (Run.id = aggr_selection_0_Artifact.runId) WHERE 1=1 ORDER BY Run.id DESC LIMIT ? OFFSET ?",
         "SELECT 19 columns FROM Project WHERE Project.id IN (…) LIMIT ? OFFSET ?",
         "SELECT 11 columns FROM Artifact WHERE (1=1 AND Artifact.runId IN (…)) ORDER BY Artifact.createdAt DESC, Artifact.id DESC LIMIT ? OFFSET ?",
         "SELECT 12 columns FROM User WHERE User.id IN (…) LIMIT ? OFFSET ?",

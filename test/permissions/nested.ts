@@ -6,7 +6,7 @@ import type { World } from './world.ts'
 
 const ROOTS = ['Query', 'Mutation', 'Subscription']
 /** Types that only carry what they have in them. */
-const CARRIERS = /(Connection|Edge|PageInfo)$/
+const CARRIERS = /(Connection|Edge|PageInfo)$|^(AgentOrders|Assignment|AssignmentInput|ExecutionResult)$/
 
 /** Fields from one object to others, as `Run.project`. */
 export function fieldsBetweenObjects(): string[] {

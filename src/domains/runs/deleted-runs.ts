@@ -1,17 +1,26 @@
 import { rm } from 'node:fs/promises'
 import type { Database } from '../../db/database.ts'
+import type { Executor } from '../../execution/executor.ts'
 import { outageOf } from '../../outage.ts'
 import { runPaths } from './paths.ts'
 
 /** Where the folders of runs are, and which of them are to go. */
 interface Folders {
+  executor: Pick<Executor, 'release'>
   database: Database
   runsDir: string
 }
 
 /** Removes the folders of runs whose rows are gone and that are noted as deleted. */
-export async function removeFolders({ database, runsDir }: Folders, runIds: string[]): Promise<void> {
-  for (const id of runIds) await rm(runPaths(runsDir, id).root, { recursive: true, force: true })
+export async function removeFolders(
+  { database, executor, runsDir }: Folders,
+  runIds: string[],
+): Promise<void> {
+  for (const id of runIds) {
+    const paths = runPaths(runsDir, id)
+    await executor.release(paths.process)
+    await rm(paths.root, { recursive: true, force: true })
+  }
   try {
     await database.transaction((tx) => tx.deletedRun.deleteMany({ where: { runId: { in: runIds } } }))
   } catch (error) {

@@ -199,7 +199,7 @@ export function createRunService(deps: RunDependencies) {
      * that of the project, must be gone.
      */
     async discard(projectId: string, runIds: string[]): Promise<void> {
-      await removeFolders({ database, runsDir }, runIds)
+      await removeFolders({ database, executor, runsDir }, runIds)
       for (const id of runIds) signals.notify(runTopics.changed(id))
       signals.notify(runTopics.inProject(projectId))
       signals.notify(runTopics.any)

@@ -283,7 +283,13 @@ test('who watches all runs sees one that is started while the subscription begin
 
 test('the folders of many runs are looked through with no more statements than those of few', async () => {
   const executor = fakeExecutor()
-  const sweep = () => sweepRunFolders({ database, runsDir: runsDir(), log: pino({ level: 'silent' }) })
+  const sweep = () =>
+    sweepRunFolders({
+      database,
+      runsDir: runsDir(),
+      executor: fakeExecutor(),
+      log: pino({ level: 'silent' }),
+    })
   const countStatements = async () => {
     let statements = 0
     const stop = database.onStatement(() => statements++)
@@ -302,7 +308,12 @@ test('folders without a run are removed, unless something was started there', as
   const [kept, neverStarted, started] = [await start(executor), await start(executor), await start(executor)]
   await writeFile(join(runsDir(), started.id, 'process', 'stdout.log'), 'results')
   await database.prisma.run.deleteMany({ where: { id: { in: [neverStarted.id, started.id] } } })
-  await sweepRunFolders({ database, runsDir: runsDir(), log: pino({ level: 'silent' }) })
+  await sweepRunFolders({
+    database,
+    runsDir: runsDir(),
+    executor: fakeExecutor(),
+    log: pino({ level: 'silent' }),
+  })
   expect((await readdir(runsDir())).filter((name) => name !== neverStarted.id)).toEqual(
     expect.arrayContaining([kept.id, started.id]),
   )

@@ -13,6 +13,7 @@ import { newId } from '../../../ids.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { nodeTopics } from '../topics.ts'
 import { parseReport, storedReport } from './report.ts'
+import { removeArriving } from './result-files.ts'
 
 /** What keeping the executions of other nodes needs. */
 export interface ExecutionDependencies {
@@ -102,6 +103,8 @@ export function createExecutions({ database, signals, dataDir }: ExecutionDepend
     /** The server is done with an execution: its agent is told to remove what is left of it. */
     async settle(directory: string): Promise<void> {
       const name = nameOf(directory)
+      const spec = await readRecord(directory, 'spec')
+      if (spec?.carried) await removeArriving(spec.carried.root)
       const row = await database.transaction(async (tx) => {
         const found = await tx.execution.findUnique({ where: { directory: name } })
         return found && tx.execution.update({ where: { id: found.id }, data: { isSettled: true } })

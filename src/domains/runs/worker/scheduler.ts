@@ -96,7 +96,7 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
  * folder first.
  */
 export async function sweepRunFolders(
-  deps: Pick<SchedulerDependencies, 'database' | 'log' | 'runsDir'>,
+  deps: Pick<SchedulerDependencies, 'database' | 'executor' | 'log' | 'runsDir'>,
 ): Promise<void> {
   await removeLeftFolders(deps)
   const runs = await deps.database.prisma.run.findMany({ select: { id: true } })
