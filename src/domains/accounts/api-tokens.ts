@@ -8,7 +8,15 @@ import type { Signals } from '../../streams/signals.ts'
 import { recordEvent } from '../audit/record.ts'
 import { NameInput, parseInput } from '../input.ts'
 import { writeIfThereIsRoom } from './best-effort.ts'
-import { mayManage, type Principal, requireSignIn, requireUser, SCOPES, type Scope } from './principal.ts'
+import {
+  mayManage,
+  type Principal,
+  requireAdministrator,
+  requireSignIn,
+  requireUser,
+  SCOPES,
+  type Scope,
+} from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 import { accountTopics } from './topics.ts'
 
@@ -44,11 +52,13 @@ export function createApiTokenService({
      * Makes a token for the scripts of the person who asks, by a sign-in: a token that makes others would outlast its
      * end and its revocation.
      *
-     * @throws ValidationError, ForbiddenError for API tokens
+     * @throws ValidationError, ForbiddenError for API tokens, and for tokens of agents but to administrators
      */
     async create(principal: Principal, input: unknown): Promise<NewApiToken> {
       const { userId } = requireSignIn(requireUser(principal, 'ADMIN'))
       const { name, scopes, expiresAt } = parseInput(CreateApiTokenInput, input)
+      // A machine gets what runs on it: data sets of others, and the environments of launchers.
+      if (scopes?.includes('AGENT')) requireAdministrator(principal)
       if (expiresAt && expiresAt <= now()) throw ValidationError.at('expiresAt', 'Must lie in the future.')
       const secret = newSecret('token')
       const stored = await database.transaction(async (tx) => {
@@ -166,7 +176,14 @@ const DEFAULT_SCOPES: Scope[] = ['RUN']
 
 const CreateApiTokenInput = z.object({
   name: NameInput,
-  scopes: z.array(z.enum(SCOPES)).min(1, 'Must name at least one scope.').nullish(),
+  scopes: z
+    .array(z.enum(SCOPES))
+    .min(1, 'Must name at least one scope.')
+    .refine(
+      (scopes) => !scopes.includes('AGENT') || scopes.length === 1,
+      'AGENT must stand alone: what an agent has, its machine has.',
+    )
+    .nullish(),
   expiresAt: z.date().nullish(),
 })
 

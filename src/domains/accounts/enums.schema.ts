@@ -29,7 +29,10 @@ export const ScopeEnum = builder.enumType('ApiTokenScope', {
     ADMIN: {
       description: 'RUN, and the account and the powers of an administrator, where the person is one.',
     },
-    AGENT: { description: 'What the agent on a compute node needs, and nothing else.' },
+    AGENT: {
+      description:
+        'What the agent on a compute node needs, and nothing else: it stands alone. Only administrators make such tokens; each is bound to the node that uses it first.',
+    },
   } satisfies Record<Scope, object>,
 })
 

@@ -30,16 +30,26 @@ const scoped = async (scope: ApiTokenScope) => as(app, (await token(app.api, sco
 describe('the tokens of a person', () => {
   test('are listed without their secrets', async () => {
     await token(ada.api, 'first')
-    const { token: secret } = await token(ada.api, 'second', ['READ', 'AGENT'])
+    const { token: secret } = await token(ada.api, 'second', ['READ', 'RUN'])
     await as(app, secret).send('{ viewer { username } }')
 
     const { viewer } = await ada.api.send(AccountApiTokensDocument)
 
     expect(viewer?.apiTokens.edges.map(({ node }) => node)).toMatchObject([
-      { name: 'second', token: null, scopes: ['READ', 'AGENT'], lastUsedAt: expect.any(String) },
+      { name: 'second', token: null, scopes: ['READ', 'RUN'], lastUsedAt: expect.any(String) },
       { name: 'first', token: null, scopes: ['RUN'], lastUsedAt: null, expiresAt: null },
     ])
     expect(viewer?.apiTokens.totalCount).toBe(2)
+  })
+
+  test('are for agents only when an administrator makes them, and for nothing else then', async () => {
+    const ask = (api: ApiClient, scopes: ApiTokenScope[]) =>
+      api.ask(AccountCreateApiTokenDocument, { input: { name: 'for a machine', scopes } })
+
+    expect(await ask(ada.api, ['AGENT'])).toMatchObject(refused('FORBIDDEN'))
+    const { data } = await ask(app.api, ['AGENT', 'READ'])
+    expect(data?.createApiToken).toMatchObject({ __typename: 'ValidationError' })
+    expect((await ask(app.api, ['AGENT'])).data?.createApiToken).toMatchObject({ __typename: 'ApiToken' })
   })
 
   test('are revoked', async () => {
