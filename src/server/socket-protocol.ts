@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { CloseCode, handleProtocols, MessageType, makeServer, type ServerOptions } from 'graphql-ws'
 import type { Logger } from 'pino'
 import type { WebSocket, WebSocketServer } from 'ws'
+import { keepAlive } from '../keep-alive.ts'
 
 /**
  * What may wait for a client to read it when it asks for more, in bytes: the largest answer, and the largest
@@ -65,7 +66,7 @@ export function speakProtocol(deps: ProtocolOptions): void {
       'ping',
       oneAtATime<Buffer>((data, sent) => socket.pong(data, false, sent)),
     )
-    const stopPinging = keepAlive(socket, keepAliveMs)
+    const stopPinging = keepAlive(socket, { everyMs: keepAliveMs, answerMs: keepAliveMs })
     // ws itself closes the socket.
     socket.on('error', (error) => log.debug({ err: error }, 'a socket failed'))
     socket.once('close', (code, reason) => {
@@ -109,23 +110,5 @@ function oneAtATime<Data>(answer: (data: Data, sent: () => void) => void): (data
       last = null
       if (next) take(next.data)
     })
-  }
-}
-
-/** Cuts a client that does not answer a ping in time. @returns what ends that */
-function keepAlive(socket: WebSocket, ms: number): () => void {
-  let cut: NodeJS.Timeout | undefined
-  const timer = setInterval(() => {
-    if (!isOpen(socket)) return
-    cut ??= setTimeout(() => socket.terminate(), ms)
-    socket.ping()
-  }, ms)
-  socket.on('pong', () => {
-    clearTimeout(cut)
-    cut = undefined
-  })
-  return () => {
-    clearInterval(timer)
-    clearTimeout(cut)
   }
 }

@@ -71,7 +71,7 @@ describe.each<[string, () => Promise<string>]>([
     const client = as(app, await token())
 
     await expect(client.watch('subscription { runUpdated { id } }').next()).rejects.toMatchObject({
-      code: 4403,
+      codes: ['UNAUTHENTICATED'],
     })
     await client.close()
   })
