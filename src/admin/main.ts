@@ -1,10 +1,12 @@
 /** `npm run admin -- COMMAND`: what the operator does on the machine itself; `--help` says what there is. */
 import '../production.ts'
 import { ConfigError, readConfig } from '../config.ts'
+import { createOperatorTokens } from '../domains/accounts/operator-tokens.ts'
 import { createOperatorResets } from '../domains/accounts/password-resets.ts'
 import { DomainError } from '../errors.ts'
 import { outageOf } from '../outage.ts'
 import { SecretsError } from '../secrets/errors.ts'
+import { agentTokenCommand } from './agent-token.ts'
 import { type Commands, runCommandLine } from './command-line.ts'
 import { AdminError } from './errors.ts'
 import { resetPasswordCommand } from './reset-password.ts'
@@ -14,6 +16,9 @@ const COMMANDS: Commands = {
   'rotate-keys': rotateKeysCommand,
   'reset-password': resetPasswordCommand((database, name) =>
     createOperatorResets({ database }).issuePasswordReset(name),
+  ),
+  'agent-token': agentTokenCommand((database, name) =>
+    createOperatorTokens({ database }).issueAgentToken(name),
   ),
 }
 

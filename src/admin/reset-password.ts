@@ -1,10 +1,8 @@
-import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
-import { localUrl } from '../local-url.ts'
 import { accountLink } from '../server/pages/account/account-pages.ts'
 import type { Command } from './command.ts'
 import { withDatabase } from './data-folder.ts'
-import { AdminError } from './errors.ts'
+import { publicUrlOf } from './public-url.ts'
 
 /** Makes a secret that sets a new password for an account, once. @throws NotFoundError, ConflictError */
 type IssuePasswordReset = (
@@ -34,14 +32,6 @@ export function resetPasswordCommand(issue: IssuePasswordReset): Command {
       ]
     },
   }
-}
-
-function publicUrlOf({ publicUrl, host, port }: Config): string {
-  if (publicUrl !== undefined) return publicUrl
-  if (port !== 0) return localUrl(host, port)
-  throw new AdminError(
-    'The port is whichever is free: set TRAINYARD_PUBLIC_URL to where the server is reached.',
-  )
 }
 
 /** @example '2026-01-31 09:30 UTC' */
