@@ -216,7 +216,12 @@ export async function startApp(
         maxFileBytes: config.maxDatasetFileBytes,
         maxTrainConfigBytes: config.maxTrainConfigBytes,
       }),
-      computeNodes: createComputeNodeService(shared),
+      computeNodes: createComputeNodeService({
+        ...shared,
+        ...config,
+        runs,
+        deployments: deployments.services.deployments,
+      }),
       agentRegistration: createAgentRegistration(shared),
       agentWork,
       computeNodeWatcher: createComputeNodeWatcher(shared),

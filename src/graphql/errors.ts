@@ -77,6 +77,15 @@ builder.objectType(UnavailableError, {
   interfaces: [ErrorInterface],
 })
 
+/** Every error that a union of results has. */
+export const ERROR_TYPES = [
+  ValidationError,
+  NotFoundError,
+  ConflictError,
+  PreconditionFailedError,
+  UnavailableError,
+]
+
 /**
  * The options that make a mutation return a union of what it made and the errors. Every union has all of
  * them, so that one fragment of a client serves all its mutations.
@@ -86,7 +95,7 @@ builder.objectType(UnavailableError, {
 export function resultUnion(name: string, description: string) {
   return {
     directResult: true as const,
-    types: [ValidationError, NotFoundError, ConflictError, PreconditionFailedError, UnavailableError],
+    types: ERROR_TYPES,
     union: { name, description },
   }
 }

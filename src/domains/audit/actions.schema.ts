@@ -67,6 +67,9 @@ export const AuditActionEnum = builder.enumType('AuditAction', {
     COMPUTE_NODE_REGISTERED: {
       description: 'A machine became a compute node, or took the place of one whose token was gone.',
     },
+    COMPUTE_NODE_UPDATED: { description: 'A compute node was changed.' },
+    COMPUTE_NODE_DELETED: { description: 'A compute node was deleted.' },
+    COMPUTE_NODE_OPERATED: { description: 'A compute node was started, stopped, restarted or drained.' },
     AUDIT_EXPORTED: { description: 'A link to a file of these events was made.' },
     KEYS_ROTATED: { description: 'The keys of the server were replaced.' },
   } satisfies Record<AuditAction, object>,

@@ -2,6 +2,9 @@ import { z } from 'zod'
 import type { Transaction } from '../../db/database.ts'
 import { NameInput } from '../input.ts'
 
+/** What is said of a node, or must be said of it, by name. */
+export type Labels = Record<string, string>
+
 /** The most labels that a node may have. */
 const MAX_LABELS = 50
 
@@ -13,6 +16,11 @@ export const LabelsInput = z
     (labels) => new Set(labels.map(({ name }) => name)).size === labels.length,
     'Must not name a label twice.',
   )
+
+/** A list of labels, by name. */
+export function toLabels(labels: { name: string; value: string }[]): Labels {
+  return Object.fromEntries(labels.map(({ name, value }) => [name, value]))
+}
 
 /** Gives a node these labels beside those that it has, with these values. */
 export async function setLabels(

@@ -29,13 +29,16 @@ export const ComputeNodeTypeEnum = builder.enumType('ComputeNodeType', {
   } satisfies Record<NodeType, object>,
 })
 
-const LabelType = builder.objectRef<{ name: string; value: string }>('ComputeNodeLabel').implement({
-  description: 'Something that is said of a compute node, for runs and deployments to ask for.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'What it is about, such as zone.' }),
-    value: t.exposeString('value', { description: 'What is said, such as eu-1.' }),
-  }),
-})
+/** A label of a node. */
+export const ComputeNodeLabelType = builder
+  .objectRef<{ name: string; value: string }>('ComputeNodeLabel')
+  .implement({
+    description: 'Something that is said of a compute node, for runs and deployments to ask for.',
+    fields: (t) => ({
+      name: t.exposeString('name', { description: 'What it is about, such as zone.' }),
+      value: t.exposeString('value', { description: 'What is said, such as eu-1.' }),
+    }),
+  })
 
 /** A label that is given, or asked for. */
 export const LabelInput = builder.inputType('LabelInput', {
@@ -67,7 +70,7 @@ export const ComputeNodeObject = builder.prismaNode('ComputeNode', {
       description: 'Where what it serves is reached: an address or host name; null for the server’s own.',
     }),
     labels: t.field({
-      type: [LabelType],
+      type: [ComputeNodeLabelType],
       description: 'What is said of it, by name.',
       select: { labels: { orderBy: { name: 'asc' } } },
       resolve: ({ labels }) => labels,

@@ -1,7 +1,8 @@
-import type { Database } from '../../db/database.ts'
 import { latestFirst } from '../../db/pages.ts'
 import type { ComputeNode, Prisma } from '../../generated/prisma/client.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
+import { createNodeChanges, type NodeChangeDependencies } from './changes.ts'
+import { createNodeOperations, type NodeOperationDependencies } from './operations.ts'
 import { type NodeStatus, type NodeType, withNodeStatus } from './status.ts'
 
 /** Which nodes: those that match everything given. */
@@ -13,16 +14,20 @@ export interface ComputeNodeFilter {
   labels?: { name: string; value: string }[] | null
 }
 
-type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
+/** What Pothos selects of a node. */
+export type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
 type NodeListQuery = Pick<Prisma.ComputeNodeFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
 
 export type ComputeNodeService = ReturnType<typeof createComputeNodeService>
 
 /** The machines, as people see them: everybody signed in sees all of them. */
-export function createComputeNodeService({ database }: { database: Database }) {
-  const { prisma } = database
+export function createComputeNodeService(deps: NodeChangeDependencies & NodeOperationDependencies) {
+  const { prisma } = deps.database
 
   return {
+    ...createNodeChanges(deps),
+    ...createNodeOperations(deps),
+
     /** A node by id; null when there is none. */
     async find(principal: Principal, id: string, query: NodeQuery = {}): Promise<ComputeNode | null> {
       requireUser(principal, 'READ')

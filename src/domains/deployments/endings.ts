@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { ConflictError, NotFoundError } from '../../errors.ts'
 import type { Deployment } from '../../generated/prisma/client.ts'
 import { waitFor } from '../../streams/wait.ts'
-import { type Principal, requireUser } from '../accounts/principal.ts'
+import { type Principal, requireUser, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { requireChangeable } from './access.ts'
@@ -39,50 +39,20 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
      *   within the grace; they are not killed then
      */
     async stop(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
-      requireUser(principal, 'RUN')
+      const user = requireUser(principal, 'RUN')
       const { deploymentId, force } = parseInput(StopDeploymentInput, input)
-      const by = principal.kind === 'user' ? principal.username : ''
-      const killAfterSeconds = force ? 0 : null
-      const deployment = await database.transaction(async (tx) => {
-        const found = await requireChangeable(tx, principal, deploymentId)
-        if (found.status === 'FAILED' || (found.status === 'STOPPED' && !found.unloaded)) {
-          throw new ConflictError(`Deployment ${found.name} is ${found.status}: there is nothing to stop.`)
-        }
-        const statusReason = `Stopped by ${by}.`
-        const unloaded = false
-        if (found.status === 'STOPPED' || found.status === 'STOPPING') {
-          await tx.deployment.update({ where: { id: found.id }, data: { statusReason, unloaded } })
-        } else {
-          await transition(tx, found.id, 'STOPPING', now(), { statusReason })
-          await noteInLog(database, tx, found, `Stop requested by ${by}.`)
-        }
-        await endServers(tx, found.id, killAfterSeconds)
-        await recordEvent(tx, principal, {
-          action: 'DEPLOYMENT_STOPPED',
-          target: targetOf(found),
-          details: { force: force ?? false },
-        })
-        await settle(tx, found.id, now())
-        return found
-      })
-      await passOn(deployment)
-      const isOver = await waitFor(
-        {
-          signals,
-          topic: deploymentTopics.changed(deployment.id),
-          timeoutMs: graceMs + (force ? KILL_MS : 0),
-        },
-        async () => (await statusOf(deployment.id)) !== 'STOPPING' || null,
-      )
-      if (!isOver) {
+      const { name } = await requestStop(user, deploymentId, force ? 0 : null)
+      if (!(await hasStopped(deploymentId, graceMs + (force ? KILL_MS : 0)))) {
         throw new ConflictError(
-          `Deployment ${deployment.name} has not ended within ${deps.deploymentStopSeconds} s after SIGTERM. It goes on being stopped; force kills it.`,
+          `Deployment ${name} has not ended within ${deps.deploymentStopSeconds} s after SIGTERM. It goes on being stopped; force kills it.`,
         )
       }
-      const stopped = await prisma.deployment.findUnique({ ...query, where: { id: deployment.id } })
-      if (!stopped) throw new NotFoundError('deployment', deployment.id)
+      const stopped = await prisma.deployment.findUnique({ ...query, where: { id: deploymentId } })
+      if (!stopped) throw new NotFoundError('deployment', deploymentId)
       return stopped
     },
+    requestStop,
+    hasStopped,
 
     /**
      * Removes a deployment with its log; what still runs of it is ended first, and killed after the grace. Returns when
@@ -133,6 +103,52 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
       if (isDone) await passOn(key)
       return isDone
     },
+  }
+
+  /**
+   * Asks the processes of a deployment to end, and has them killed after a while, in seconds; null: never.
+   *
+   * @throws NotFoundError, ForbiddenError, ConflictError when there is nothing to stop
+   */
+  async function requestStop(
+    user: UserPrincipal,
+    deploymentId: string,
+    killAfterSeconds: number | null,
+  ): Promise<Deployment> {
+    const by = user.username
+    const deployment = await database.transaction(async (tx) => {
+      const found = await requireChangeable(tx, user, deploymentId)
+      if (found.status === 'FAILED' || (found.status === 'STOPPED' && !found.unloaded)) {
+        throw new ConflictError(`Deployment ${found.name} is ${found.status}: there is nothing to stop.`)
+      }
+      const statusReason = `Stopped by ${by}.`
+      const unloaded = false
+      if (found.status === 'STOPPED' || found.status === 'STOPPING') {
+        await tx.deployment.update({ where: { id: found.id }, data: { statusReason, unloaded } })
+      } else {
+        await transition(tx, found.id, 'STOPPING', now(), { statusReason })
+        await noteInLog(database, tx, found, `Stop requested by ${by}.`)
+      }
+      await endServers(tx, found.id, killAfterSeconds)
+      await recordEvent(tx, user, {
+        action: 'DEPLOYMENT_STOPPED',
+        target: targetOf(found),
+        details: { force: killAfterSeconds === 0 },
+      })
+      await settle(tx, found.id, now())
+      return found
+    })
+    await passOn(deployment)
+    return deployment
+  }
+
+  /** Waits until the processes of a deployment are gone that is being stopped. @returns false when they are not in time */
+  async function hasStopped(deploymentId: string, timeoutMs: number): Promise<boolean> {
+    const isOver = await waitFor(
+      { signals, topic: deploymentTopics.changed(deploymentId), timeoutMs },
+      async () => (await statusOf(deploymentId)) !== 'STOPPING' || null,
+    )
+    return isOver !== null
   }
 
   /** Asks the processes to end; those that are not asked because this server dies, the next one asks. */

@@ -45,14 +45,23 @@ export async function requireRole(
   projectId: string,
   needed: ProjectRole,
 ): Promise<void> {
-  if (needed === 'VIEWER' || isAdministrator(principal)) return
-  const member =
-    principal.kind === 'user'
-      ? await on.projectMember.findUnique({
-          where: { projectId_userId: { projectId, userId: principal.userId } },
-        })
-      : null
-  if (!includesRole(member && toProjectRole(member.role), needed)) throw new ForbiddenError(WHO_MAY[needed])
+  if (needed === 'VIEWER' || (await hasRole(on, principal, projectId, needed))) return
+  throw new ForbiddenError(WHO_MAY[needed])
+}
+
+/** Whether somebody has a role in a project that they see. */
+export async function hasRole(
+  on: Connection,
+  principal: Principal,
+  projectId: string,
+  needed: ProjectRole,
+): Promise<boolean> {
+  if (isAdministrator(principal)) return true
+  if (principal.kind !== 'user') return false
+  const member = await on.projectMember.findUnique({
+    where: { projectId_userId: { projectId, userId: principal.userId } },
+  })
+  return includesRole(member && toProjectRole(member.role), needed)
 }
 
 const WHO_MAY: Record<Exclude<ProjectRole, 'VIEWER'>, string> = {

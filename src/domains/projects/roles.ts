@@ -11,6 +11,11 @@ export function includesRole(role: ProjectRole | null, needed: ProjectRole): boo
   return role !== null && PROJECT_ROLES.indexOf(role) >= PROJECT_ROLES.indexOf(needed)
 }
 
+/** The roles that include one, itself among them. */
+export function rolesIncluding(needed: ProjectRole): ProjectRole[] {
+  return PROJECT_ROLES.filter((role) => includesRole(role, needed))
+}
+
 /** A stored role; one that this version does not know grants no more than the least. */
 export function toProjectRole(role: string): ProjectRole {
   return PROJECT_ROLES.find((known) => known === role) ?? 'VIEWER'

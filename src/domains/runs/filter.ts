@@ -1,6 +1,6 @@
 import type { Prisma } from '../../generated/prisma/client.ts'
-import { kindOfId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
+import { byIdOrName } from '../names.ts'
 import type { RunStatus } from './status.ts'
 
 /** Which runs a list shows; unset parts do not restrict. */
@@ -9,15 +9,17 @@ export interface RunFilter {
   project?: string | null
   status?: RunStatus[] | null
   search?: string | null
+  /** The node that they were given to; id or name. */
+  computeNode?: string | null
 }
 
 /** The runs that a filter selects. */
 export function matchingRuns(filter: RunFilter | null | undefined): Prisma.RunWhereInput {
   if (!filter) return {}
-  const { project, status, search } = filter
+  const { project, status, search, computeNode } = filter
   return {
-    ...(project &&
-      (kindOfId(project) === 'Project' ? { projectId: project } : { project: { name: project } })),
+    ...(project && { project: byIdOrName('Project', project) }),
+    ...(computeNode && { node: byIdOrName('ComputeNode', computeNode) }),
     ...(status && { status: { in: status } }),
     ...(search && {
       OR: [

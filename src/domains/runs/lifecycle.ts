@@ -1,5 +1,6 @@
 import type { Transaction } from '../../db/database.ts'
 import type { Prisma } from '../../generated/prisma/client.ts'
+import { OWN_NODE_ID } from '../compute-nodes/own-node.ts'
 import { isFinal, predecessorsOf, type RunStatus } from './status.ts'
 
 /** What else changes with a status. */
@@ -7,7 +8,8 @@ export type TransitionData = Omit<Prisma.RunUncheckedUpdateManyInput, 'id' | 'st
 
 /**
  * Moves a run to a status, if the table of transitions allows it from where the run is now. Of several
- * who try at the same time one wins, and a final status is never overwritten.
+ * who try at the same time one wins, and a final status is never overwritten. With a final status, its tokens end and
+ * its GPUs are free.
  *
  * @returns whether this call did it
  */
@@ -22,7 +24,12 @@ export async function transition(
     where: { id: runId, status: { in: predecessorsOf(to) } },
     data: { ...data, status: to, updatedAt: at },
   })
-  if (count > 0 && isFinal(to)) await tx.apiToken.deleteMany({ where: { runId } })
+  if (count > 0 && isFinal(to)) {
+    await tx.apiToken.deleteMany({ where: { runId } })
+    // What is lost on another machine may still run there: its GPUs are free when that machine tells so.
+    const isGone = to === 'LOST' ? { nodeId: OWN_NODE_ID } : {}
+    await tx.gpuReservation.deleteMany({ where: { runId, ...isGone } })
+  }
   return count > 0
 }
 

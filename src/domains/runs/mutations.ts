@@ -1,12 +1,23 @@
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
-import { resultUnion } from '../../graphql/errors.ts'
+import { ERROR_TYPES, resultUnion } from '../../graphql/errors.ts'
+import type { BatchResults } from './batches.ts'
+import { MAX_BATCH } from './inputs.ts'
 import { LogLevelEnum, LogSourceEnum } from './logs.schema.ts'
 import { NonFiniteEnum } from './metrics.schema.ts'
+import { PlacementInput } from './placement.schema.ts'
 import { RunType } from './schema.ts'
 
 const IDEMPOTENCY_KEY =
   'A text of your own that makes the request safe to repeat: the same key again gives the run that the first request made, and starts nothing; with other input it is a ConflictError. Keys are per user.'
+
+const RESOURCES =
+  'What the run asks for; an object. Its place is chosen by gpuCount (or gpus), the GPUs that it gets for itself; gpuType, a part of their name; memoryBytes (or memoryGiB), the memory that is kept for it. Anything else is kept for you.'
+
+const RESULTS = 'Null where you may not do it: then the errors of the response say so, with the position.'
+
+const PRIORITY =
+  'Those of a higher priority get their places first, -100 to 100; above 0 for owners of the project and administrators.'
 
 const StartRunInput = builder.inputType('StartRunInput', {
   description: 'The run to start.',
@@ -19,7 +30,12 @@ const StartRunInput = builder.inputType('StartRunInput', {
       type: 'JSON',
       description: "An object laid over the project's defaults, and merged into the train config.",
     }),
-    resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
+    resources: t.field({ type: 'JSON', description: RESOURCES }),
+    placement: t.field({
+      type: PlacementInput,
+      description: 'Where it is to run; any node that fits unless given.',
+    }),
+    priority: t.int({ description: `${PRIORITY} 0 unless given.` }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY }),
   }),
 })
@@ -40,7 +56,14 @@ const ResumeRunInput = builder.inputType('ResumeRunInput', {
       description:
         'An object laid over those of that run, and merged into the config.yaml that the script reads.',
     }),
-    resources: t.field({ type: 'JSON', description: 'What the run asks for; an object.' }),
+    resources: t.field({ type: 'JSON', description: RESOURCES }),
+    placement: t.field({
+      type: PlacementInput,
+      description: 'Where it is to run; as that run unless given.',
+    }),
+    priority: t.int({
+      description: `${PRIORITY} That of the run before unless given, as far as you may give it.`,
+    }),
     idempotencyKey: t.string({ description: IDEMPOTENCY_KEY }),
   }),
 })
@@ -55,6 +78,68 @@ const CancelRunInput = builder.inputType('CancelRunInput', {
     }),
   }),
 })
+
+const StartRunsInput = builder.inputType('StartRunsInput', {
+  description: 'Runs to start, also of several projects.',
+  fields: (t) => ({
+    runs: t.field({
+      type: [StartRunInput],
+      required: true,
+      description: `The runs, 1 to ${MAX_BATCH}. Each is judged by itself.`,
+    }),
+  }),
+})
+
+const CancelRunsInput = builder.inputType('CancelRunsInput', {
+  description: 'Runs to cancel: those that are named, or those of a project, on a compute node, or both.',
+  fields: (t) => ({
+    runIds: t.idList({ description: `Ids of runs, 1 to ${MAX_BATCH}, also of several projects.` }),
+    project: t.string({ description: 'Id or name of a project: its runs that are not over.' }),
+    computeNode: t.string({
+      description:
+        'Id or name of a compute node: the runs on it that are not over, of all projects that you are an editor of.',
+    }),
+    graceSeconds: t.float({ description: 'As that of cancelRun, for each.' }),
+  }),
+})
+
+const RunResult = builder.errorUnion('RunResult', {
+  description: 'A run of a batch, or what was wrong with that part of it.',
+  types: [RunType, ...ERROR_TYPES],
+})
+
+/** What came of one, as the API has it. What is no error of the union is one of the response, at its place. */
+const outcomeOf = (result: BatchResults[number]) =>
+  result.status === 'fulfilled' ? RunType.addBrand(result.value) : Promise.reject(result.reason)
+
+const RunBatchType = builder.objectRef<{ results: BatchResults }>('RunBatch').implement({
+  description: 'What came of starting runs.',
+  fields: (t) => ({
+    results: t.field({
+      type: [RunResult],
+      nullable: { list: false, items: true },
+      description: `One for each, in the order of the input. ${RESULTS}`,
+      resolve: ({ results }) => results.map(outcomeOf),
+    }),
+  }),
+})
+
+const RunCancellationType = builder
+  .objectRef<{ results: BatchResults; remaining: number }>('RunCancellation')
+  .implement({
+    description: 'What came of cancelling runs.',
+    fields: (t) => ({
+      results: t.field({
+        type: [RunResult],
+        nullable: { list: false, items: true },
+        description: `One for each, in the order of the ids, or the latest run first. ${RESULTS}`,
+        resolve: ({ results }) => results.map(outcomeOf),
+      }),
+      remaining: t.exposeInt('remaining', {
+        description: `How many more of the selected runs are not over: one call cancels ${MAX_BATCH}. Call again.`,
+      }),
+    }),
+  })
 
 const MetricColumnsInput = builder.inputType('MetricColumnsInput', {
   description: 'Points of one key, in columns.',
@@ -126,6 +211,23 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
     resolve: (query, _root, { input }, context) =>
       context.services.runs.cancel(principalOf(context), input, query),
+  }),
+  startRuns: t.field({
+    type: RunBatchType,
+    description:
+      'Queues many runs, each as startRun does; what is wrong with one is no matter to the others.',
+    errors: resultUnion('StartRunsResult', 'What came of each, or why the whole was not begun.'),
+    args: { input: t.arg({ type: StartRunsInput, required: true, description: 'The runs to start.' }) },
+    resolve: async (_root, { input }, context) => ({
+      results: await context.services.runs.startMany(principalOf(context), input),
+    }),
+  }),
+  cancelRuns: t.field({
+    type: RunCancellationType,
+    description: 'Ends many runs, each as cancelRun does; what is wrong with one is no matter to the others.',
+    errors: resultUnion('CancelRunsResult', 'What came of each, or why the whole was not begun.'),
+    args: { input: t.arg({ type: CancelRunsInput, required: true, description: 'The runs to cancel.' }) },
+    resolve: (_root, { input }, context) => context.services.runs.cancelMany(principalOf(context), input),
   }),
   resumeRun: t.prismaField({
     type: RunType,

@@ -10,6 +10,7 @@ import { launchedBy } from '../launchers/choice.ts'
 import { artifactPath } from './artifact-path.ts'
 import { fillCommand } from './command.ts'
 import { type RunPaths, runPaths } from './paths.ts'
+import type { RunWishes } from './placement/wishes.ts'
 
 /** What a new run is to be, once project, request and the run it resumes are taken together. */
 export interface RunPlan {
@@ -18,6 +19,9 @@ export interface RunPlan {
   datasetName: string | null
   hyperparameters: JsonObject
   resources: JsonObject
+  /** What it needs of the machine that it runs on. */
+  wishes: RunWishes
+  priority: number
   /** The datasets that whoever starts it may see. */
   visible: Prisma.DatasetWhereInput
   /** The datasets that may be meant by `datasetName`. */

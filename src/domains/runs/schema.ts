@@ -3,10 +3,13 @@ import { type Context, principalOf } from '../../graphql/context.ts'
 import { LocaleEnum } from '../accounts/schema.ts'
 import { ArtifactConnection, ArtifactFilter } from '../artifacts/schema.ts'
 import { matchingArtifacts } from '../artifacts/service.ts'
+import { ComputeNodeObject } from '../compute-nodes/schema.ts'
 import { ProjectType } from '../projects/schema.ts'
+import { visibleRuns } from './access.ts'
 import { matchingRuns } from './filter.ts'
 import { LogConnectionType, LogFilterInput } from './logs.schema.ts'
 import { MetricSeriesType, MetricValueType } from './metrics.schema.ts'
+import { RunPlacementType } from './placement.schema.ts'
 import { isFinal, RUN_STATUS_LABELS, type RunStatus, toRunStatus } from './status.ts'
 
 /** Where a run stands. */
@@ -49,7 +52,7 @@ export const RunType = builder.prismaNode('Run', {
     }),
     statusReason: t.exposeString('statusReason', {
       nullable: true,
-      description: 'Why it failed, was cancelled or is lost.',
+      description: 'Why it failed, was cancelled or is lost; while it is queued, what it waits for.',
     }),
     progress: t.exposeFloat('progress', { description: 'How far it is, 0 to 1, as its output tells.' }),
     step: t.exposeInt('step', { nullable: true, description: 'The last step that it reported.' }),
@@ -73,6 +76,19 @@ export const RunType = builder.prismaNode('Run', {
     launcher: t.relation('launcher', {
       nullable: true,
       description: 'The launcher whose command it is; null for a command of the project itself.',
+    }),
+    priority: t.exposeInt('priority', {
+      description: 'How soon it gets its place: those of a higher one first, then fairly between projects.',
+    }),
+    placement: t.variant(RunPlacementType, { description: 'What it asks of its compute node.' }),
+    computeNode: t.relation('node', {
+      nullable: true,
+      description: 'The compute node that it was given to; null while it waits, or when that is deleted.',
+    }),
+    gpuIds: t.intList({
+      description: 'The GPUs of that node that are its own now, as nvidia-smi numbers them; empty without.',
+      select: { gpus: { select: { gpu: true }, orderBy: { gpu: 'asc' } } },
+      resolve: ({ gpus }) => gpus.map(({ gpu }) => gpu),
     }),
     exitCode: t.exposeInt('exitCode', {
       nullable: true,
@@ -173,14 +189,32 @@ const RunConnection = builder.connectionObject(
   { name: 'RunEdge', description: 'A run on a page.' },
 )
 
-const RunFilter = builder.inputType('RunFilter', {
+const RunFilterInput = builder.inputType('RunFilter', {
   description: 'Which runs: those that match everything given.',
   fields: (t) => ({
     project: t.string({ description: 'Id or name of the project.' }),
     status: t.field({ type: [RunStatusEnum], description: 'Only of one of these statuses.' }),
     search: t.string({ description: 'Only with this text in name, model or dataset name.' }),
+    computeNode: t.string({ description: 'Id or name of the compute node that they were given to.' }),
   }),
 })
+
+builder.prismaObjectFields(ComputeNodeObject, (t) => ({
+  runs: t.relatedConnection(
+    'runs',
+    {
+      cursor: 'id',
+      totalCount: true,
+      description: 'The runs that it was given, of those that you may see, the latest first.',
+      args: { filter: t.arg({ type: RunFilterInput, description: 'Which runs; all unless given.' }) },
+      query: ({ filter }, context) => ({
+        where: { AND: [visibleRuns(principalOf(context)), matchingRuns(filter)] },
+        orderBy: { id: 'desc' },
+      }),
+    },
+    RunConnection,
+  ),
+}))
 
 builder.prismaObjectFields(ProjectType, (t) => ({
   runCount: t.relationCount('runs', {
@@ -194,7 +228,7 @@ builder.prismaObjectFields(ProjectType, (t) => ({
       cursor: 'id',
       totalCount: true,
       description: 'Its runs, the latest first.',
-      args: { filter: t.arg({ type: RunFilter, description: 'Which runs; all unless given.' }) },
+      args: { filter: t.arg({ type: RunFilterInput, description: 'Which runs; all unless given.' }) },
       query: ({ filter }) => ({ where: matchingRuns(filter), orderBy: { id: 'desc' } }),
     },
     RunConnection,
@@ -216,7 +250,7 @@ builder.queryFields((t) => ({
       type: RunType,
       cursor: 'id',
       description: 'The runs that you may see, the latest first.',
-      args: { filter: t.arg({ type: RunFilter, description: 'Which runs; all unless given.' }) },
+      args: { filter: t.arg({ type: RunFilterInput, description: 'Which runs; all unless given.' }) },
       totalCount: (_root, { filter }, context) => context.services.runs.count(principalOf(context), filter),
       resolve: (query, _root, { filter }, context) =>
         context.services.runs.list(principalOf(context), filter, query),

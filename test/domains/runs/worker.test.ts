@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
 import { createApiTokenService } from '../../../src/domains/accounts/api-tokens.ts'
 import type { UserPrincipal } from '../../../src/domains/accounts/principal.ts'
+import { updateOwnNode } from '../../../src/domains/compute-nodes/own-node.ts'
 import { createProjectAccess } from '../../../src/domains/projects/access.ts'
 import { createProjectService } from '../../../src/domains/projects/service.ts'
 import { createReportingService } from '../../../src/domains/runs/reporting.ts'
@@ -51,6 +52,7 @@ beforeEach(async () => {
     expiresAt: null,
   }
   await projects().create(principal, { name: 'project', command: ['train'] })
+  await updateOwnNode(database, { hostname: 'own', hardware: {}, maxRuns: 2, version: '0' })
 })
 afterEach(async () => {
   await Promise.all(schedulers.map((scheduler) => scheduler.stop()))
@@ -91,7 +93,6 @@ async function work(executor: Executor): Promise<Scheduler> {
     leases: { isOver: () => false },
     apiUrl: () => 'http://127.0.0.1/graphql',
     log: pino({ level: 'silent' }),
-    maxConcurrentRuns: 2,
     cancelGraceSeconds: 30,
     artifactQuietMs: 0,
   })

@@ -1,21 +1,18 @@
 import { readdir, rm } from 'node:fs/promises'
+import type { Database } from '../../../db/database.ts'
 import { kindOfId } from '../../../ids.ts'
 import { outageOf } from '../../../outage.ts'
 import { isErrno } from '../../../storage/errno.ts'
+import { nodeTopics } from '../../compute-nodes/topics.ts'
+import { deploymentTopics } from '../../deployments/lifecycle.ts'
 import { removeLeftFolders } from '../deleted-runs.ts'
-import { runTopics, transition } from '../lifecycle.ts'
+import { runTopics } from '../lifecycle.ts'
 import { runPaths } from '../paths.ts'
-import { announceRun } from '../reporting.ts'
+import { givePlaces } from '../placement/places.ts'
 import { OCCUPYING_STATUSES } from '../status.ts'
 import { type AttendDependencies, attendRun } from './attend.ts'
 
-/** What the scheduler needs. */
-export interface SchedulerDependencies extends AttendDependencies {
-  /** How many runs may have a process at the same time. */
-  maxConcurrentRuns: number
-}
-
-/** Gives queued runs their places, oldest first, and sees each through. */
+/** Gives queued runs their places, on whatever node, and sees each through. */
 export interface Scheduler {
   /** Takes up the runs that an earlier server left, then works until it is stopped. */
   start(): Promise<void>
@@ -23,13 +20,19 @@ export interface Scheduler {
   stop(): Promise<void>
 }
 
-/** A scheduler for this machine. */
-export function createScheduler(deps: SchedulerDependencies): Scheduler {
+/** What may make a place free, or change what somebody waits for. */
+const TOPICS = [runTopics.queue, nodeTopics.any, deploymentTopics.any]
+/** How long what fails is not tried again, in ms. */
+const RETRY_MS = 1000
+
+/** The scheduler of a server. */
+export function createScheduler(deps: AttendDependencies): Scheduler {
   const { database, signals, log } = deps
   const abort = new AbortController()
   const attending = new Map<string, Promise<void>>()
-  let filling: Promise<void> = Promise.resolve()
-  let stopListening = () => {}
+  let filling: Promise<void> | null = null
+  let isDue = false
+  let stopListening: (() => void)[] = []
 
   function attend(runId: string) {
     if (attending.has(runId)) return
@@ -42,51 +45,60 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
     attending.set(runId, done)
   }
 
+  /** Has the queue looked at once more, however often it is asked for meanwhile. */
   function requestFill() {
-    filling = filling.then(fillPlaces).catch((error: unknown) => {
-      // Of a full disk there is one line elsewhere, not one a second here.
-      if (!outageOf(error)) log.error({ err: error }, 'the queue could not be read; trying again')
-      setTimeout(requestFill, RETRY_MS).unref()
-    })
+    isDue = true
+    filling ??= fillPlaces()
+      .catch((error: unknown) => {
+        // Of a full disk there is one line elsewhere, not one a second here.
+        if (!outageOf(error)) log.error({ err: error }, 'the queue could not be read; trying again')
+        setTimeout(requestFill, RETRY_MS).unref()
+      })
+      .finally(() => {
+        filling = null
+        if (isDue && !abort.signal.aborted) requestFill()
+      })
   }
 
   async function fillPlaces() {
-    while (!abort.signal.aborted) {
-      const next = await takeNext()
-      if (!next) return
-      announceRun(signals, next)
-      attend(next.id)
+    while (isDue && !abort.signal.aborted) {
+      isDue = false
+      await givePlaces({ database, signals }, attend)
     }
-  }
-
-  /** Moves the oldest queued run into a free place. */
-  async function takeNext() {
-    return database.transaction(async (tx) => {
-      const occupied = await tx.run.count({ where: { status: { in: OCCUPYING_STATUSES } } })
-      if (occupied >= deps.maxConcurrentRuns) return null
-      const next = await tx.run.findFirst({ where: { status: 'QUEUED' }, orderBy: { id: 'asc' } })
-      return next && (await transition(tx, next.id, 'STARTING', new Date())) ? next : null
-    })
   }
 
   return {
     async start() {
       const left = await database.prisma.run.findMany({
-        where: { status: { in: OCCUPYING_STATUSES } },
+        where: {
+          OR: [
+            { status: { in: OCCUPYING_STATUSES } },
+            { status: 'LOST', id: { in: await withExecution(database) } },
+          ],
+        },
         select: { id: true },
       })
       if (left.length > 0) log.info({ runIds: left.map((run) => run.id) }, 'taking up runs again')
       for (const run of left) attend(run.id)
-      stopListening = signals.listen(runTopics.queue, requestFill)
+      stopListening = TOPICS.map((topic) => signals.listen(topic, requestFill))
       requestFill()
     },
     async stop() {
-      stopListening()
+      for (const stop of stopListening) stop()
       abort.abort()
       await filling
       await Promise.all(attending.values())
     },
   }
+}
+
+/** The runs that a node may still tell something of. */
+async function withExecution({ prisma }: Database): Promise<string[]> {
+  const executions = await prisma.execution.findMany({
+    where: { isSettled: false },
+    select: { directory: true },
+  })
+  return executions.flatMap(({ directory }) => /^runs\/([^/]+)\/process$/.exec(directory)?.[1] ?? [])
 }
 
 /**
@@ -96,7 +108,7 @@ export function createScheduler(deps: SchedulerDependencies): Scheduler {
  * folder first.
  */
 export async function sweepRunFolders(
-  deps: Pick<SchedulerDependencies, 'database' | 'executor' | 'log' | 'runsDir'>,
+  deps: Pick<AttendDependencies, 'database' | 'executor' | 'log' | 'runsDir'>,
 ): Promise<void> {
   await removeLeftFolders(deps)
   const runs = await deps.database.prisma.run.findMany({ select: { id: true } })
@@ -122,5 +134,3 @@ async function wasStarted(processDir: string): Promise<boolean> {
     throw error
   }
 }
-
-const RETRY_MS = 1000
