@@ -9,6 +9,7 @@ import { requireRun } from './access.ts'
 import type { RunDependencies, RunQuery } from './dependencies.ts'
 import { CancelRunInput } from './inputs.ts'
 import { runTopics, transition } from './lifecycle.ts'
+import { isLingering } from './lingering.ts'
 import { runPaths } from './paths.ts'
 import { announceRun } from './reporting.ts'
 import { isFinal } from './status.ts'
@@ -44,14 +45,17 @@ export function createRunCancels(deps: RunDependencies) {
     passOnEnd,
   }
 
-  /** Writes down that a run is to end, which `passOnEnd` then tells its processes. @throws ConflictError when it is over */
+  /**
+   * Writes down that a run is to end, which `passOnEnd` then tells its processes; also one that was given up and may
+   * still go on. @throws ConflictError when it is over
+   */
   async function requestEnd(
     tx: Transaction,
     user: UserPrincipal,
     run: Run,
     graceSeconds: number,
   ): Promise<RequestedEnd> {
-    if (isFinal(run.status)) {
+    if (isFinal(run.status) && !(await isLingering(tx, run))) {
       throw new ConflictError(`Run ${run.name} is over (${run.status}): there is nothing to cancel.`)
     }
     if (run.status === 'QUEUED') {

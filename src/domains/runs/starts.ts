@@ -15,7 +15,9 @@ import { quoteForShell } from './command.ts'
 import type { RunDependencies, RunQuery } from './dependencies.ts'
 import { type NewRunInput, ResumeRunInput, StartRunInput } from './inputs.ts'
 import { runTopics } from './lifecycle.ts'
+import { isLingering } from './lingering.ts'
 import { once } from './once.ts'
+import { runPaths } from './paths.ts'
 import { requirePriority, requireWishes } from './placement/request.ts'
 import { storedWishes, wishColumns } from './placement/wishes.ts'
 import { inheritedHyperparameters, prepareRun, type RunPlan } from './prepare.ts'
@@ -98,6 +100,11 @@ export function createRunStarts(deps: RunDependencies) {
             : namedDatasets(user, project, resumed.createdAt),
           configs: configDatasets(user, project),
           resume: { run: resumed, checkpoint: await findCheckpoint(resumed, request.artifactId) },
+        }
+        // Two that go on from one checkpoint would do the same twice.
+        if (await isLingering(prisma, resumed)) {
+          const { process } = runPaths(runsDir, resumed.id)
+          await deps.executor.terminate(process, { graceSeconds: deps.cancelGraceSeconds })
         }
         return queue(user, plan, request, requestHash)
       })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { PrismaClient } from '../../../generated/prisma/client.ts'
 import { OWN_NODE_ID } from '../../compute-nodes/own-node.ts'
 import { nodeStatus } from '../../compute-nodes/status.ts'
+import { findLingering } from '../lingering.ts'
 import { OCCUPYING_STATUSES } from '../status.ts'
 import type { PlacementNode } from './fit.ts'
 import type { Situation, WaitingRun } from './plan.ts'
@@ -36,7 +37,13 @@ export async function readSituation(
       orderBy: { id: 'asc' },
     }),
     prisma.run.findMany({
-      where: { status: { in: OCCUPYING_STATUSES } },
+      // Of one that was given up the process may still be there.
+      where: {
+        OR: [
+          { status: { in: OCCUPYING_STATUSES } },
+          { status: 'LOST', id: { in: await findLingering(prisma) } },
+        ],
+      },
       select: { projectId: true, nodeId: true, memoryBytes: true },
     }),
   ])

@@ -1,5 +1,4 @@
 import { readdir, rm } from 'node:fs/promises'
-import type { Database } from '../../../db/database.ts'
 import { kindOfId } from '../../../ids.ts'
 import { outageOf } from '../../../outage.ts'
 import { isErrno } from '../../../storage/errno.ts'
@@ -7,6 +6,7 @@ import { nodeTopics } from '../../compute-nodes/topics.ts'
 import { deploymentTopics } from '../../deployments/lifecycle.ts'
 import { removeLeftFolders } from '../deleted-runs.ts'
 import { runTopics } from '../lifecycle.ts'
+import { findLingering } from '../lingering.ts'
 import { runPaths } from '../paths.ts'
 import { givePlaces } from '../placement/places.ts'
 import { OCCUPYING_STATUSES } from '../status.ts'
@@ -73,7 +73,7 @@ export function createScheduler(deps: AttendDependencies): Scheduler {
         where: {
           OR: [
             { status: { in: OCCUPYING_STATUSES } },
-            { status: 'LOST', id: { in: await withExecution(database) } },
+            { status: 'LOST', id: { in: await findLingering(database.prisma) } },
           ],
         },
         select: { id: true },
@@ -90,15 +90,6 @@ export function createScheduler(deps: AttendDependencies): Scheduler {
       await Promise.all(attending.values())
     },
   }
-}
-
-/** The runs that a node may still tell something of. */
-async function withExecution({ prisma }: Database): Promise<string[]> {
-  const executions = await prisma.execution.findMany({
-    where: { isSettled: false },
-    select: { directory: true },
-  })
-  return executions.flatMap(({ directory }) => /^runs\/([^/]+)\/process$/.exec(directory)?.[1] ?? [])
 }
 
 /**
