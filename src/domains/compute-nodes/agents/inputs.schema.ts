@@ -1,6 +1,6 @@
 import { builder } from '../../../graphql/builder.ts'
 import { ComputeNodeTypeEnum, LabelInput } from '../schema.ts'
-import { MAX_PIECE_BYTES } from './work.ts'
+import { MAX_PIECE_BYTES } from './requests.ts'
 
 /** For registerAgent. */
 export const RegisterAgentInput = builder.inputType('RegisterAgentInput', {

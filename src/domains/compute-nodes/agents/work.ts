@@ -11,14 +11,15 @@ import type { Signals } from '../../../streams/signals.ts'
 import { createTurns, type InTurn } from '../../../turns.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import type { IncomingFile } from '../../datasets/incoming-file.ts'
-import { JsonObjectInput, parseInput } from '../../input.ts'
+import { parseInput } from '../../input.ts'
 import { announceNode, nodeTopics } from '../topics.ts'
 import { requireAgentNode } from './agent-node.ts'
 import type { Executions } from './executions.ts'
 import { createInputLister, type Input } from './inputs.ts'
 import type { Leases } from './leases.ts'
 import { appendPiece, arrivedBytes, type OutputName } from './output-copy.ts'
-import { parseReport, ReportSchema } from './report.ts'
+import { parseReport } from './report.ts'
+import { HeartbeatInput, RemoveInput, ReportExecutionInput, ResultInput, UploadInput } from './requests.ts'
 import { addToFile, findMissing, putInPlace, removeResult, requireInside } from './result-files.ts'
 
 /** What an agent is to do with an execution. */
@@ -275,78 +276,3 @@ export function createAgentWork(deps: AgentWorkDependencies) {
 }
 
 const OUTPUTS: OutputName[] = ['stdout', 'stderr']
-
-/** The largest piece of output in one call, in bytes. */
-export const MAX_PIECE_BYTES = 512 * 1024
-
-const bytesCount = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-
-const Piece = z.object({
-  offset: bytesCount,
-  bytes: z
-    .string()
-    .max(Math.ceil(MAX_PIECE_BYTES / 3) * 4, `Must be at most ${MAX_PIECE_BYTES} bytes.`)
-    .transform((text, context) => {
-      const bytes = Buffer.from(text, 'base64')
-      if (bytes.toString('base64') === text) return bytes
-      context.addIssue({ code: 'custom', message: 'Must be base64.' })
-      return z.NEVER
-    }),
-  writtenAt: z.date(),
-})
-
-const ReportExecutionInput = z.object({
-  executionId: z.string(),
-  report: ReportSchema.nullish(),
-  stdout: Piece.nullish(),
-  stderr: Piece.nullish(),
-})
-
-const UploadInput = z.object({
-  executionId: z.string(),
-  offset: bytesCount,
-  sizeBytes: bytesCount,
-  sha256: z.string(),
-})
-
-const ResultInput = z.object({
-  executionId: z.string(),
-  name: z.string().min(1).max(4096),
-  isFolder: z.boolean(),
-  files: z
-    .array(z.object({ path: z.string().max(4096), sizeBytes: bytesCount, sha256: z.string() }))
-    .max(10_000, 'Must be at most 10,000 files.'),
-})
-
-const RemoveInput = z.object({ executionId: z.string(), names: z.array(z.string().min(1)).max(10_000) })
-
-const percent = z.number().min(0).max(100)
-const amount = z.coerce.number().min(0)
-
-const SampleSchema: z.ZodType<TelemetrySample> = z.object({
-  timestamp: z.date(),
-  cpuUsage: percent,
-  memoryUsage: percent,
-  memoryTotalBytes: amount,
-  diskUsage: percent.nullish().transform((value) => value ?? null),
-  networkRxBytesPerSecond: amount.nullish().transform((value) => value ?? null),
-  networkTxBytesPerSecond: amount.nullish().transform((value) => value ?? null),
-  gpus: z
-    .array(
-      z.object({
-        index: z.number().int().min(0),
-        name: z.string().max(200),
-        utilization: percent.nullish().transform((value) => value ?? null),
-        memoryUsedBytes: amount.nullish().transform((value) => value ?? null),
-        memoryTotalBytes: amount.nullish().transform((value) => value ?? null),
-        temperatureCelsius: z
-          .number()
-          .nullish()
-          .transform((value) => value ?? null),
-        powerWatts: amount.nullish().transform((value) => value ?? null),
-      }),
-    )
-    .max(64),
-})
-
-const HeartbeatInput = z.object({ sample: SampleSchema.nullish(), hardware: JsonObjectInput.nullish() })
