@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createClient } from '@libsql/client'
 
-/** Another server uses the data folder. */
+/** Another process of the kind uses the data folder. */
 export class DataFolderInUseError extends Error {
   override readonly name = 'DataFolderInUseError'
 }
@@ -10,17 +10,21 @@ export class DataFolderInUseError extends Error {
  * Takes the data folder for this process. The lock is the operating system's, on a database file of its
  * own, so it ends with the process however the process ends.
  *
+ * @param user what this process is: there may be one of each kind
  * @returns a function that gives the folder back.
  * @throws DataFolderInUseError when another process has it.
  */
-export async function lockDataFolder(dataDir: string): Promise<() => Promise<void>> {
-  const client = createClient({ url: `file:${join(dataDir, 'server.lock')}` })
+export async function lockDataFolder(
+  dataDir: string,
+  user: 'server' | 'agent' = 'server',
+): Promise<() => Promise<void>> {
+  const client = createClient({ url: `file:${join(dataDir, `${user}.lock`)}` })
   try {
     await client.execute('BEGIN EXCLUSIVE')
   } catch (error) {
     client.close()
     if (error instanceof Error && /locked|busy/i.test(error.message)) {
-      throw new DataFolderInUseError(`Another Trainyard server is using the data folder ${dataDir}.`)
+      throw new DataFolderInUseError(`Another Trainyard ${user} is using the data folder ${dataDir}.`)
     }
     throw error
   }
