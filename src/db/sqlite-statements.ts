@@ -1,5 +1,6 @@
 import { createSqliteLogLineStatements, type ExecuteInTransaction } from './sqlite-log-line-statements.ts'
 import { sqliteMetricStatements } from './sqlite-metric-statements.ts'
+import { createSqliteTelemetryStatements } from './sqlite-telemetry-statements.ts'
 import type { Statements } from './statements.ts'
 
 /**
@@ -7,5 +8,9 @@ import type { Statements } from './statements.ts'
  * json_group_array cost a tenth of binding or mapping every value.
  */
 export function createSqliteStatements(executeInTransaction: ExecuteInTransaction): Statements {
-  return { ...sqliteMetricStatements, ...createSqliteLogLineStatements(executeInTransaction) }
+  return {
+    ...sqliteMetricStatements,
+    ...createSqliteLogLineStatements(executeInTransaction),
+    ...createSqliteTelemetryStatements(executeInTransaction),
+  }
 }

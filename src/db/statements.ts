@@ -133,8 +133,55 @@ export interface LogLineStatements {
   countLogLines(on: PrismaClient, selection: LogLineSelection): Promise<number>
 }
 
+/** A row of TelemetryBucket: what was measured from `start` (epoch ms) on, for `width` ms. */
+export interface TelemetryRow {
+  telemetryId: number
+  width: number
+  start: number
+  /** How many samples it is of. */
+  count: number
+  /** A JSON object. */
+  content: string
+}
+
+/** Rows of a node that have one width, and begin from `from` on and before `to` (epoch ms). */
+export interface TelemetrySpan {
+  telemetryId: number
+  width: number
+  from: number
+  to: number
+}
+
+/** The statements for telemetry. What is written is written in the transaction that is open. */
+export interface TelemetryStatements {
+  /** Writes rows; of one that is there already, the one that is there stays unless it is to be replaced. */
+  writeTelemetry(rows: TelemetryRow[], ifThere: 'stays' | 'is replaced'): Promise<void>
+  /** The rows of some spans, by node and time. */
+  readTelemetry(on: Connection, spans: TelemetrySpan[]): Promise<TelemetryRow[]>
+  /** The starts of the ranges of `width` ms in which spans have rows. */
+  findTelemetryRanges(
+    on: Connection,
+    spans: TelemetrySpan[],
+    width: number,
+  ): Promise<{ telemetryId: number; start: number }[]>
+  /** When the last row of each node and width begins; those without any are left out. */
+  lastTelemetry(
+    on: Connection,
+    telemetryIds: number[],
+    widths: number[],
+  ): Promise<{ telemetryId: number; width: number; start: number }[]>
+  /** The numbers of all nodes that there are rows of, those that are gone too. */
+  listTelemetryIds(on: Connection): Promise<number[]>
+  /** Removes the rows of some nodes that have a width and begin before `before`, at most `limit`; says how many. */
+  removeTelemetry(
+    on: Connection,
+    selection: { telemetryIds: number[]; width: number; before: number },
+    limit: number,
+  ): Promise<number>
+}
+
 /** The statements that Prisma cannot express or not fast enough; one implementation per database. */
-export interface Statements extends LogLineStatements {
+export interface Statements extends LogLineStatements, TelemetryStatements {
   /**
    * Inserts points with the numbers of a stream from `firstSeq` on, and returns how many: one that is there
    * already is left out.

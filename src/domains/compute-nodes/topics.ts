@@ -6,7 +6,7 @@ export const nodeTopics = {
   changed: (nodeId: string) => `node/${nodeId}`,
   /** The row of any node changed, or there is a new one, or one less. */
   any: 'nodes',
-  /** What the agent of a node is to do changed. */
+  /** What the agent of a node is to do changed, or how often it is to measure its machine. */
   orders: (nodeId: string) => `node/${nodeId}/orders`,
   /** A node measured itself. */
   telemetry: (nodeId: string) => `node/${nodeId}/telemetry`,
