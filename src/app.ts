@@ -18,6 +18,7 @@ import { createAgentRegistration } from './domains/compute-nodes/agents/registra
 import { createAgentWork } from './domains/compute-nodes/agents/work.ts'
 import { updateOwnNode } from './domains/compute-nodes/own-node.ts'
 import { createComputeNodeService } from './domains/compute-nodes/service.ts'
+import { createTelemetry } from './domains/compute-nodes/telemetry/telemetry.ts'
 import { createComputeNodeWatcher } from './domains/compute-nodes/watch.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
@@ -37,6 +38,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { localUrl } from './local-url.ts'
+import { createSampler } from './machine/sampler.ts'
 import { createAccountLetters } from './mail/account-letters.ts'
 import { createMailer } from './mail/mailer.ts'
 import { type Outage, outageOf } from './outage.ts'
@@ -190,11 +192,17 @@ export async function startApp(
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })
+    const telemetry = createTelemetry({
+      ...shared,
+      ...config,
+      sampler: createSampler({ environment: inheritedEnvironment, folder: dataDir }),
+      log: log.child({ domain: 'compute nodes' }),
+    })
     const agentWork = createAgentWork({
       ...shared,
       executions,
       leases,
-      telemetry: { record: () => undefined, secondsOf: () => 15 },
+      telemetry,
       inputLink: createInputLink(signer),
     })
     const services: Services = {
@@ -225,6 +233,7 @@ export async function startApp(
       agentRegistration: createAgentRegistration(shared),
       agentWork,
       computeNodeWatcher: createComputeNodeWatcher(shared),
+      telemetry: telemetry.service,
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
       runWatcher: createRunWatcher(shared),
@@ -247,6 +256,7 @@ export async function startApp(
     })
     onStop.push(() => scheduler.stop())
     onStop.push(() => deployments.stop())
+    onStop.push(() => telemetry.stop())
 
     const retention = createAuditRetention({ database, log: log.child({ domain: 'audit' }), ...config })
     onStop.push(() => retention.stop())
@@ -324,6 +334,7 @@ export async function startApp(
       version: VERSION,
     })
     await leases.start()
+    await telemetry.start()
     await scheduler.start()
     await deployments.start()
     retention.start()

@@ -109,6 +109,7 @@ const Environment = z.object({
   TRAINYARD_AUDIT_DAYS: wholeNumber(0, 36_500).default(365),
   TRAINYARD_NODE_LEASE_SECONDS: positive(86_400).default(30),
   TRAINYARD_RUN_LEASE_SECONDS: positive(30 * 86_400).default(600),
+  TRAINYARD_TELEMETRY_DAYS: wholeNumber(1, 36_500).default(365),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
   TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
@@ -181,6 +182,8 @@ export interface Config {
   downloadMinutes: number
   /** How many days the audit trail is kept; 0 for ever. */
   auditDays: number
+  /** How many days what compute nodes measured is kept. */
+  telemetryDays: number
   maxConcurrentRuns: number
   /** After how long without a word of its agent a compute node is OFFLINE, in seconds. */
   nodeLeaseSeconds: number
@@ -271,6 +274,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     loginFailuresPerAddress: env.TRAINYARD_LOGIN_FAILURES,
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     auditDays: env.TRAINYARD_AUDIT_DAYS,
+    telemetryDays: env.TRAINYARD_TELEMETRY_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
     nodeLeaseSeconds: env.TRAINYARD_NODE_LEASE_SECONDS,
     runLeaseSeconds: env.TRAINYARD_RUN_LEASE_SECONDS,

@@ -6,6 +6,7 @@ import type { AuditService } from '../domains/audit/service.ts'
 import type { AgentRegistration } from '../domains/compute-nodes/agents/registration.ts'
 import type { AgentWork } from '../domains/compute-nodes/agents/work.ts'
 import type { ComputeNodeService } from '../domains/compute-nodes/service.ts'
+import type { TelemetryService } from '../domains/compute-nodes/telemetry/service.ts'
 import type { ComputeNodeWatcher } from '../domains/compute-nodes/watch.ts'
 import type { DatasetService } from '../domains/datasets/service.ts'
 import type { DeploymentServices } from '../domains/deployments/deployments.ts'
@@ -32,6 +33,7 @@ export interface Services extends AccountServices, DeploymentServices {
   agentRegistration: AgentRegistration
   agentWork: AgentWork
   computeNodeWatcher: ComputeNodeWatcher
+  telemetry: TelemetryService
   artifacts: ArtifactService
   runs: RunService
   runRecords: RunRecords

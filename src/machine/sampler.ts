@@ -13,6 +13,8 @@ export interface SamplerDependencies {
   folder: string
 }
 
+export type Sampler = ReturnType<typeof createSampler>
+
 /**
  * Tells how this machine does. Usage and rates are those since the sample before; the first takes up to a tenth
  * of a second for them. Without a GPU no process is started, and a sample takes about a millisecond.

@@ -19,8 +19,17 @@ export interface SizedRead<Item, Position> extends StreamRead<Item, Position> {
 
 /** The streams of one kind that are followed now. */
 export interface SharedReads<Item, Position> {
-  /** Follows a stream, see `follow`, sharing each read with whoever stands at the same position. */
-  follow(stream: SharedStream<Item, Position>, from: Position, guard?: Guard): AsyncIterableIterator<Item>
+  /**
+   * Follows a stream, see `follow`, sharing each read with whoever stands at the same position.
+   *
+   * @param onFinish called once, when this one follows it no more
+   */
+  follow(
+    stream: SharedStream<Item, Position>,
+    from: Position,
+    guard?: Guard,
+    onFinish?: () => void,
+  ): AsyncIterableIterator<Item>
   /** Reads once what followers at this position read. */
   read(stream: SharedStream<Item, Position>, position: Position): Promise<StreamRead<Item, Position>>
 }
@@ -120,7 +129,7 @@ export function createSharedReads<Item, Position extends string | number>({
   }
 
   return {
-    follow(stream, from, guard) {
+    follow(stream, from, guard, onFinish) {
       const { read, leave } = join(stream)
       const options: FollowOptions<Item, Position> = {
         signals,
@@ -128,7 +137,10 @@ export function createSharedReads<Item, Position extends string | number>({
         from,
         read,
         guard,
-        onFinish: leave,
+        onFinish() {
+          leave()
+          onFinish?.()
+        },
       }
       return follow(options)
     },

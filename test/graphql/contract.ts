@@ -173,6 +173,26 @@ export const CONTRACT = /* GraphQL */ `
   }
   type Session { accessToken: String!, expiresAt: DateTime!, user: User! }
 
+  type Telemetry {
+    timestamp: DateTime!
+    cpuUsage: Float!
+    memoryUsage: Float!
+    memoryTotalBytes: BigInt!
+    diskUsage: Float
+    networkRxBytesPerSecond: Float
+    networkTxBytesPerSecond: Float
+    gpus: [GpuTelemetry!]!
+  }
+  type GpuTelemetry {
+    index: Int!
+    name: String!
+    utilization: Float
+    memoryUsedBytes: BigInt
+    memoryTotalBytes: BigInt
+    temperatureCelsius: Float
+    powerWatts: Float
+  }
+
   type Query {
     viewer: User
     node(id: ID!): Node
@@ -225,6 +245,7 @@ export const CONTRACT = /* GraphQL */ `
     runMetrics(runId: ID!, keys: [String!], after: String): MetricBatch!
     deploymentUpdated(deploymentId: ID): Deployment!
     deploymentLogs(deploymentId: ID!, after: String, filter: LogFilter): LogBatch!
+    computeNodeTelemetry(computeNodeId: ID!): Telemetry!
   }
   type LogBatch { lines: [LogLine!]!, cursor: String! }
   type MetricBatch { points: [MetricValue!]!, cursor: String! }

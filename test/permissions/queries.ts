@@ -23,6 +23,7 @@ export const QUERIES: Record<string, AskFor> = {
   }),
   'Query.computeNode': () => about('id', OWN_NODE_ID),
   'Query.computeNodes': () => ({ args: { first: 100 }, among: OWN_NODE_ID }),
+  'Query.telemetry': () => ({ args: {} }),
   'Query.assignment': () => about('executionId', EXECUTION),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
@@ -62,6 +63,7 @@ export const QUERIES: Record<string, AskFor> = {
   'Subscription.agentOrders': () => ({ args: {} }),
   'Subscription.computeNodeUpdated': () => about('computeNodeId', OWN_NODE_ID),
   'Subscription.computeNodeUpdated (of all)': () => ({ args: {}, among: OWN_NODE_ID }),
+  'Subscription.computeNodeTelemetry': () => about('computeNodeId', OWN_NODE_ID),
   'Subscription.deploymentLogs': (world, subject) => about('deploymentId', world.things(subject).Deployment),
 }
 

@@ -130,6 +130,7 @@ Query.engines                    choose
 
 Query.computeNode                choose
 Query.computeNodes               choose
+Query.telemetry                  choose
 Query.assignment                 agents
 
 Query.launcher                   choose
@@ -164,6 +165,8 @@ Run.resumedFrom                  seeRun
 Run.launcher                     see
 Launcher.createdBy               choose
 ComputeNode.labels               choose
+ComputeNode.latestTelemetry      choose
+ComputeNode.telemetry            choose
 Launcher.environment             adminsSee
 Run.artifacts                    seeRun
 Run.logs                         seeRun
@@ -219,6 +222,7 @@ Subscription.deploymentLogs      see
 Subscription.agentOrders         agents
 Subscription.computeNodeUpdated  choose
 Subscription.computeNodeUpdated (of all) choose
+Subscription.computeNodeTelemetry choose
 
 Mutation.createProject           make
 Mutation.updateProject           work
@@ -297,7 +301,7 @@ Mutation.deleteEngine            administer
 /** Fields that lead to values which are a part of what they stand in, and are nothing by themselves. */
 export const PARTS = `
 Deployment.usage
-LogBatch.lines MetricBatch.points MetricSeries.buckets
+LogBatch.lines MetricBatch.points MetricSeries.buckets Telemetry.gpus
 ProjectVersion.changes ServerStatistics.runs ValidationError.issues
 Session.user
 `

@@ -37,6 +37,7 @@ const PRICES = new Map([
   ['TrainConfig.text', 200], // up to 5 MiB each
   ['TrainConfig.content', 200],
   ['LogLine.message', 1],
+  ['Query.telemetry', 100], // of all nodes, up to 100,000 rows
 ])
 
 /** An operation, as far as its cost depends on it. Variables are as they were sent. */
@@ -149,7 +150,8 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     const standard: unknown = field.args.find(({ name }) => name === 'maxPoints')?.defaultValue
     const maxPoints = numberIn(given('maxPoints')) ?? standard
     // Of which keys there are, nothing is known here: most runs have a few, and more are bounded where they are read.
-    const keys = lengthOf(given('keys')) ?? ASSUMED_LIST_SIZE
+    const hasKeys = field.args.some(({ name }) => name === 'keys')
+    const keys = hasKeys ? (lengthOf(given('keys')) ?? ASSUMED_LIST_SIZE) : 1
     if (typeof maxPoints !== 'number') return MAX_BUCKETS_TOGETHER
     return Math.min(keys * maxPoints, MAX_BUCKETS_TOGETHER)
   }
