@@ -16,6 +16,7 @@ import { createExecutor } from './domains/compute-nodes/agents/executor.ts'
 import { createLeases } from './domains/compute-nodes/agents/leases.ts'
 import { createAgentRegistration } from './domains/compute-nodes/agents/registration.ts'
 import { createAgentWork } from './domains/compute-nodes/agents/work.ts'
+import { createOverviewService } from './domains/compute-nodes/overview.ts'
 import { updateOwnNode } from './domains/compute-nodes/own-node.ts'
 import { createComputeNodeService } from './domains/compute-nodes/service.ts'
 import { createTelemetry } from './domains/compute-nodes/telemetry/telemetry.ts'
@@ -234,6 +235,7 @@ export async function startApp(
       agentWork,
       computeNodeWatcher: createComputeNodeWatcher(shared),
       telemetry: telemetry.service,
+      overview: createOverviewService(shared),
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
       runWatcher: createRunWatcher(shared),

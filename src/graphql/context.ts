@@ -5,6 +5,7 @@ import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
 import type { AgentRegistration } from '../domains/compute-nodes/agents/registration.ts'
 import type { AgentWork } from '../domains/compute-nodes/agents/work.ts'
+import type { OverviewService } from '../domains/compute-nodes/overview.ts'
 import type { ComputeNodeService } from '../domains/compute-nodes/service.ts'
 import type { TelemetryService } from '../domains/compute-nodes/telemetry/service.ts'
 import type { ComputeNodeWatcher } from '../domains/compute-nodes/watch.ts'
@@ -34,6 +35,7 @@ export interface Services extends AccountServices, DeploymentServices {
   agentWork: AgentWork
   computeNodeWatcher: ComputeNodeWatcher
   telemetry: TelemetryService
+  overview: OverviewService
   artifacts: ArtifactService
   runs: RunService
   runRecords: RunRecords

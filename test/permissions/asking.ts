@@ -14,6 +14,8 @@ export interface Asking {
   as?: ApiClient
   /** Files to send, by where they go. */
   files?: Record<string, File>
+  /** What is selected of the answer, where more is needed than tells whether it is there. */
+  selection?: string
   /** The errors that say no more than that it was allowed. */
   passes?: string[]
   /** Called when it was done: what it was done to is used up. */

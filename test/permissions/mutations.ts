@@ -1,3 +1,4 @@
+import { OWN_NODE_ID } from '../../src/domains/compute-nodes/own-node.ts'
 import type { ApiClient } from '../support/client.ts'
 import { type Person, signInAgain } from '../support/people.ts'
 import { type AskFor, type Asking, createSamples } from './asking.ts'
@@ -92,6 +93,26 @@ export const MUTATIONS: Record<string, AskFor> = {
       ask(world.makerOf(subject), 'startRun', { project: Project }),
     )
     return { ...input({ runId, graceSeconds: 0 }, runId), spend }
+  },
+  'Mutation.startRuns': (world, subject) => {
+    const { Project } = world.things(subject)
+    return { ...input({ runs: [{ project: Project }] }, Project), selection: batch('RunBatch') }
+  },
+  'Mutation.cancelRuns': async (world, subject) => {
+    const { Project } = world.things(subject)
+    const { sample: runId, spend } = await sample(`run of a batch ${subject}`, () =>
+      ask(world.makerOf(subject), 'startRun', { project: Project }),
+    )
+    const selection = batch('RunCancellation')
+    return { ...input({ runIds: [runId], graceSeconds: 0 }, runId), selection, spend }
+  },
+  'Mutation.cancelRuns (of a project)': async (world, subject) => {
+    const { sample: project, spend } = await sample(`busy ${subject}`, async () => {
+      const { id } = await world.newProject(subject)
+      await ask(world.makerOf(subject), 'startRun', { project: id })
+      return id
+    })
+    return { ...input({ project, graceSeconds: 0 }, project), selection: batch('RunCancellation'), spend }
   },
   'Mutation.resumeRun': (world, subject) => {
     const { overRun } = world.things(subject)
@@ -235,6 +256,11 @@ export const MUTATIONS: Record<string, AskFor> = {
     return { ...input({ ref }), spend }
   },
 
+  'Mutation.operateComputeNode': () => input({ computeNodeId: OWN_NODE_ID, operation: 'START' }),
+  'Mutation.updateComputeNode': (world) => input({ computeNodeId: OWN_NODE_ID, location: world.newName() }),
+  // The server's own machine stays.
+  'Mutation.deleteComputeNode': () => ({ ...input({ computeNodeId: OWN_NODE_ID }), passes: ['CONFLICT'] }),
+
   'Mutation.createLauncher': (world) => input({ name: world.newName(), command: ['true'] }),
   'Mutation.updateLauncher': (world) => input({ ref: world.Launcher, description: world.newName() }),
   'Mutation.deleteLauncher': async (world) => {
@@ -244,6 +270,10 @@ export const MUTATIONS: Record<string, AskFor> = {
     return { ...input({ ref }), spend }
   },
 }
+
+/** What came of each part of a batch. */
+const batch = (type: string) =>
+  `{ ... on ${type} { results { __typename ... on Run { id } ... on Error { code message } } } ... on Error { code message } }`
 
 function input(fields: object, about?: string): Asking {
   return { args: { input: fields }, ...(about !== undefined && { about }) }

@@ -69,7 +69,7 @@ describe('a root field', () => {
     const found = await differences(place, async ({ subject, role }) => {
       const asking = await askFor(world, subject, role)
       const client = asking.as ?? world.as(role)
-      const text = operationFor(kind, field, asking.args)
+      const text = operationFor(kind, field, asking.args, asking.selection)
       const answer = await client.upload<Record<string, unknown>, object>(
         text,
         asking.args,
@@ -86,7 +86,7 @@ describe('a root field', () => {
 })
 
 function outcomeOfRoot(answer: Answer<Record<string, unknown>>, field: string, asking: Asking): string {
-  const value = answer.data?.[field]
+  const value = partOf(answer.data?.[field])
   const miscounted = miscount(value)
   if (miscounted) return miscounted
   if (!answer.errors && asking.among !== undefined) {
@@ -96,6 +96,12 @@ function outcomeOfRoot(answer: Answer<Record<string, unknown>>, field: string, a
     answer.errors?.[0]?.extensions?.code ??
     (typeof value === 'object' && value !== null && 'code' in value ? value.code : undefined)
   return asking.passes?.includes(String(code)) ? 'ok' : outcomeOf(answer, value)
+}
+
+/** What came of the only part of a batch; anything else as it is. */
+function partOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('results' in value)) return value
+  return Array.isArray(value.results) ? value.results[0] : null
 }
 
 /** What is wrong when a list does not count what is in it, and so tells of what is not. */

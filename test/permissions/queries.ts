@@ -25,6 +25,7 @@ export const QUERIES: Record<string, AskFor> = {
   'Query.computeNodes': () => ({ args: { first: 100 }, among: OWN_NODE_ID }),
   'Query.telemetry': () => ({ args: {} }),
   'Query.assignment': () => about('executionId', EXECUTION),
+  'Query.overview': () => ({ args: {} }),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 

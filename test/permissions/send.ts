@@ -16,7 +16,7 @@ export const schema = toSchema()
 type Kind = 'query' | 'mutation' | 'subscription'
 
 /** An operation with one root field, which is given these arguments and no others. */
-export function operationFor(kind: Kind, field: string, args: object): string {
+export function operationFor(kind: Kind, field: string, args: object, selection?: string): string {
   const root = {
     query: schema.getQueryType(),
     mutation: schema.getMutationType(),
@@ -27,7 +27,7 @@ export function operationFor(kind: Kind, field: string, args: object): string {
   const given = definition.args.filter(({ name }) => Object.hasOwn(args, name))
   const declared = given.map(({ name, type }) => `$${name}: ${type}`).join(', ')
   const passed = given.map(({ name }) => `${name}: $${name}`).join(', ')
-  return `${kind}${declared && `(${declared})`} { ${field}${passed && `(${passed})`} ${selectionOf(definition)} }`
+  return `${kind}${declared && `(${declared})`} { ${field}${passed && `(${passed})`} ${selection ?? selectionOf(definition)} }`
 }
 
 /** As much of a field as tells whether it is there. */

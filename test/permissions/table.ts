@@ -131,6 +131,7 @@ Query.engines                    choose
 Query.computeNode                choose
 Query.computeNodes               choose
 Query.telemetry                  choose
+Query.overview                   choose
 Query.assignment                 agents
 
 Query.launcher                   choose
@@ -163,10 +164,13 @@ Run.project                      see
 Run.createdBy                    see
 Run.resumedFrom                  seeRun
 Run.launcher                     see
+Run.computeNode                  seeRun
+Run.placement                    seeRun
 Launcher.createdBy               choose
 ComputeNode.labels               choose
 ComputeNode.latestTelemetry      choose
 ComputeNode.telemetry            choose
+ComputeNode.runs                 choose
 Launcher.environment             adminsSee
 Run.artifacts                    seeRun
 Run.logs                         seeRun
@@ -252,6 +256,9 @@ Mutation.deleteTrainConfig       work
 
 Mutation.startRun                work
 Mutation.cancelRun               work
+Mutation.startRuns               work
+Mutation.cancelRuns              work
+Mutation.cancelRuns (of a project) work
 Mutation.resumeRun               work
 Mutation.logMetrics              report
 Mutation.appendRunLogs           report
@@ -289,6 +296,10 @@ Mutation.deleteUser              administer
 Mutation.createPasswordReset     administer
 Mutation.exportAudit             administer
 
+Mutation.operateComputeNode      administer
+Mutation.updateComputeNode       administer
+Mutation.deleteComputeNode       administer
+
 Mutation.createLauncher          administer
 Mutation.updateLauncher          administer
 Mutation.deleteLauncher          administer
@@ -304,4 +315,9 @@ Deployment.usage
 LogBatch.lines MetricBatch.points MetricSeries.buckets Telemetry.gpus
 ProjectVersion.changes ServerStatistics.runs ValidationError.issues
 Session.user
+RunPlacement.node RunPlacement.labels RunBatch.results RunCancellation.results
+Overview.runCounts Overview.deploymentCounts Overview.nodeCounts Overview.nodesPerProject
+ProjectComputeNodes.project ProjectComputeNodes.computeNodes
+ComputeNodeOperation.computeNode ComputeNodeOperation.runs ComputeNodeOperation.deployments
+ComputeNodeRunResult.run ComputeNodeRunResult.successor ComputeNodeDeploymentResult.deployment
 `

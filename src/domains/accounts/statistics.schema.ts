@@ -1,20 +1,7 @@
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
-import { RunStatusEnum } from '../runs/schema.ts'
-import { toRunStatus } from '../runs/status.ts'
+import { RunStatusCountType } from '../runs/schema.ts'
 import type { ServerStatistics } from './statistics.ts'
-
-const RunStatusCountType = builder.objectRef<ServerStatistics['runs'][number]>('RunStatusCount').implement({
-  description: 'How many runs have a status.',
-  fields: (t) => ({
-    status: t.field({
-      type: RunStatusEnum,
-      description: 'The status.',
-      resolve: ({ status }) => toRunStatus(status),
-    }),
-    count: t.exposeInt('count', { description: 'How many have it.' }),
-  }),
-})
 
 const ServerStatisticsType = builder.objectRef<ServerStatistics>('ServerStatistics').implement({
   description: 'How much there is on the server.',

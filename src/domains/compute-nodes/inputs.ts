@@ -27,7 +27,7 @@ export const UpdateComputeNodeInput = z.object({
     .optional(),
   maxRuns: z
     .int('Must be a whole number.')
-    .min(1, 'Must be at least 1; DRAIN keeps new work away.')
+    .min(0, 'Must not be negative.')
     .max(MAX_RUNS, `Must be at most ${MAX_RUNS}.`)
     .optional(),
 })

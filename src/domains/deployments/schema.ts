@@ -8,7 +8,8 @@ import { type DeploymentStatus, isActive, toDeploymentStatus } from './status.ts
 import { UsageBucketType } from './usage.schema.ts'
 import { MAX_USAGE_POINTS } from './usage.ts'
 
-const DeploymentStatusEnum = builder.enumType('DeploymentStatus', {
+/** Where a deployment is. */
+export const DeploymentStatusEnum = builder.enumType('DeploymentStatus', {
   description: 'Where a deployment is.',
   values: {
     PENDING: { description: 'Has a port and GPUs; its model server waits to be started, or started again.' },

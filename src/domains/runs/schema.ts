@@ -31,6 +31,21 @@ export const RunStatusEnum = builder.enumType('RunStatus', {
   } satisfies Record<RunStatus, object>,
 })
 
+/** How many runs have a status. */
+export const RunStatusCountType = builder
+  .objectRef<{ status: string; count: number }>('RunStatusCount')
+  .implement({
+    description: 'How many runs have a status.',
+    fields: (t) => ({
+      status: t.field({
+        type: RunStatusEnum,
+        description: 'The status.',
+        resolve: ({ status }) => toRunStatus(status),
+      }),
+      count: t.exposeInt('count', { description: 'How many have it.' }),
+    }),
+  })
+
 /** A run. */
 export const RunType = builder.prismaNode('Run', {
   description: 'One training: a process with its log, metrics and artifacts.',

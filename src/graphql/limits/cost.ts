@@ -17,6 +17,7 @@ import {
   TypeMetaFieldDef,
   type ValueNode,
 } from 'graphql'
+import { MAX_BATCH } from '../../domains/runs/inputs.ts'
 import { MAX_BUCKETS_TOGETHER } from '../../domains/runs/metric-series.ts'
 import { fragmentsOf } from './shape.ts'
 
@@ -40,6 +41,12 @@ const PRICES = new Map([
   ['Query.telemetry', 100], // of all nodes, up to 100,000 rows
 ])
 
+/** The inputs of mutations that do something many times, with the list that says how often; as often as they may without it. */
+const BATCHES = new Map([
+  ['StartRunsInput', 'runs'],
+  ['CancelRunsInput', 'runIds'],
+])
+
 /** An operation, as far as its cost depends on it. Variables are as they were sent. */
 export interface CostedOperation {
   schema: GraphQLSchema
@@ -49,7 +56,7 @@ export interface CostedOperation {
 }
 
 /**
- * What an operation costs at most, in points: 1 for each object, 10 for each mutation, 0 for scalars and enums but
+ * What an operation costs at most, in points: 1 for each object, 10 for each mutation (and each part of a batch), 0 for scalars and enums but
  * those that may be large (see PRICES), 100 for a log with a filter, 1 for every 20 buckets of a chart and again
  * wherever they are selected; the items of a connection as often as `first` or `last` says, those of other lists 10
  * times. An operation costs at least 1. Takes time in proportion to the text of the document, whatever its
@@ -66,7 +73,7 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
   )
   return Math.max(1, costOfSelection(operation.selectionSet, root, null))
 
-  /** @param pageSize how many edges there are, in the selection of a connection; in a chart's, what all buckets cost */
+  /** @param pageSize how many edges there are, in the selection of a connection, or results, in that of a batch; in a chart's, what all buckets cost */
   function costOfSelection(
     { selections }: SelectionSetNode,
     type: GraphQLCompositeType,
@@ -98,8 +105,9 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
 
   function costOfField(node: FieldNode, parent: GraphQLCompositeType, pageSize: number | null): number {
     const field = fieldOf(parent, node.name.value)
+    const batchSize = field ? batchSizeOf(field, node) : null
     const ownCost =
-      (parent === schema.getMutationType() ? MUTATION_COST : 0) +
+      (parent === schema.getMutationType() ? MUTATION_COST * (batchSize ?? 1) : 0) +
       (PRICES.get(`${parent.name}.${node.name.value}`) ?? 0) +
       (field && isFilteredLog(field, node) ? FILTERED_LOG_COST : 0)
     const type = field && getNamedType(field.type)
@@ -113,7 +121,7 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     }
     // An edge is no object of its own: it stands for its node.
     const isEdge = pageSize !== null && node.name.value === 'edges'
-    const cost = (isEdge ? 0 : 1) + costOfSelection(node.selectionSet, type, null)
+    const cost = (isEdge ? 0 : 1) + costOfSelection(node.selectionSet, type, batchSize)
     return ownCost + (isListType(getNullableType(field.type)) ? cost * (pageSize ?? ASSUMED_LIST_SIZE) : cost)
   }
 
@@ -142,6 +150,21 @@ export function costOf({ schema, document, operationName, variableValues }: Cost
     if (given?.kind !== Kind.VARIABLE) return given !== undefined && given.kind !== Kind.NULL
     const sent = variableValues?.[given.name.value]
     return sent !== null && (sent !== undefined || defaults.get(given.name.value) !== undefined)
+  }
+
+  /** How many times a mutation does what it does; null for what is no batch. */
+  function batchSizeOf(field: GraphQLField<unknown, unknown>, node: FieldNode): number | null {
+    const argument = field.args.find(({ type }) => BATCHES.has(getNamedType(type).name))
+    const list = argument && BATCHES.get(getNamedType(argument.type).name)
+    if (!argument || list === undefined) return null
+    const given = node.arguments?.find(({ name }) => name.value === argument.name)?.value
+    if (given?.kind === Kind.OBJECT) {
+      const items = given.fields.find(({ name }) => name.value === list)?.value
+      return lengthOf(items) ?? MAX_BATCH
+    }
+    const sent: unknown = given?.kind === Kind.VARIABLE ? variableValues?.[given.name.value] : undefined
+    const items: unknown = typeof sent === 'object' && sent !== null ? Reflect.get(sent, list) : undefined
+    return Array.isArray(items) ? items.length : MAX_BATCH
   }
 
   /** How many buckets a chart has at most; how many keys there are is unknown unless they are named. */

@@ -56,6 +56,8 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
 
   startRun: 'RUN_STARTED',
   cancelRun: 'RUN_CANCELLED',
+  startRuns: 'RUN_STARTED',
+  cancelRuns: 'RUN_CANCELLED',
   resumeRun: 'RUN_RESUMED',
   logMetrics: { why: 'What a run measures is its own record, and comes thousands of times.' },
   appendRunLogs: { why: 'What a run says is its own record, and comes thousands of times.' },
@@ -69,6 +71,9 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   stopDeployment: 'DEPLOYMENT_STOPPED',
   deleteDeployment: 'DEPLOYMENT_DELETED',
   registerAgent: 'COMPUTE_NODE_REGISTERED',
+  operateComputeNode: 'COMPUTE_NODE_OPERATED',
+  updateComputeNode: 'COMPUTE_NODE_UPDATED',
+  deleteComputeNode: 'COMPUTE_NODE_DELETED',
   sendHeartbeat: AGENTS_WORK,
   reportExecution: AGENTS_WORK,
   uploadExecutionFile: AGENTS_WORK,

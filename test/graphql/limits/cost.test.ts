@@ -37,6 +37,12 @@ test.each<[string, number]>([
   ['{ node(id: "a") { ... on Run { project { id } } } }', 2],
   ['mutation { login(input: {}) { __typename ... on Session { user { username } } } }', 12],
   ['mutation { a: login(input: {}) { __typename } b: login(input: {}) { __typename } }', 22],
+  ['mutation { startRuns(input: { runs: [{ project: "a" }, { project: "b" }] }) { __typename } }', 21],
+  [
+    'mutation { startRuns(input: { runs: [{ project: "a" }, { project: "b" }] }) { ... on RunBatch { results { ... on Run { id project { id } } } } } }',
+    25,
+  ],
+  ['mutation { cancelRuns(input: { project: "a" }) { __typename } }', 1001],
   ['subscription { runUpdated { project { name } } }', 2],
   ['{ dataset(ref: "a") { trainConfig { a: text b: text content } } }', 602],
   ['{ run(id: "a") { logs(first: 100) { edges { node { message } } } } }', 202],
@@ -50,6 +56,14 @@ test('the size of a page may be a variable, with a default or without', () => {
   expect(costFor(text)).toBe(8)
   expect(costFor(text, { n: 100 })).toBe(101)
   expect(costFor(text, { n: null })).toBe(26)
+})
+
+test('the parts of a batch may be in a variable', () => {
+  const text =
+    'mutation ($input: CancelRunsInput!, $runs: [StartRunInput!]!) { cancelRuns(input: $input) { __typename } startRuns(input: { runs: $runs }) { __typename } }'
+
+  expect(costFor(text, { input: { runIds: ['a', 'b', 'c'] }, runs: [{ project: 'a' }] })).toBe(31 + 11)
+  expect(costFor(text, {})).toBe(1001 + 1001)
 })
 
 test('the keys of a chart and the number of its points may be variables', () => {
