@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/database.ts'
 import { lockDataFolder } from './db/lock.ts'
 import { createAccounts } from './domains/accounts/create.ts'
+import { createAlerts } from './domains/alerts/create.ts'
 import { createArtifactService } from './domains/artifacts/service.ts'
 import { createAuditExports } from './domains/audit/export.ts'
 import { createAuditRetention } from './domains/audit/retention.ts'
@@ -206,8 +207,10 @@ export async function startApp(
       telemetry,
       inputLink: createInputLink(signer),
     })
+    const alerts = createAlerts({ ...shared, ...config, sealer, log: log.child({ domain: 'alerts' }) })
     const services: Services = {
       ...accounts.services,
+      ...alerts.services,
       ...deployments.services,
       runs,
       access,
@@ -259,6 +262,8 @@ export async function startApp(
     onStop.push(() => scheduler.stop())
     onStop.push(() => deployments.stop())
     onStop.push(() => telemetry.stop())
+
+    onStop.push(() => alerts.stop())
 
     const retention = createAuditRetention({ database, log: log.child({ domain: 'audit' }), ...config })
     onStop.push(() => retention.stop())
@@ -337,6 +342,8 @@ export async function startApp(
     })
     await leases.start()
     await telemetry.start()
+    // Before whatever finds out what became of runs and deployments, so that it is told of that.
+    await alerts.start()
     await scheduler.start()
     await deployments.start()
     retention.start()

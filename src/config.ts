@@ -110,6 +110,7 @@ const Environment = z.object({
   TRAINYARD_NODE_LEASE_SECONDS: positive(86_400).default(30),
   TRAINYARD_RUN_LEASE_SECONDS: positive(30 * 86_400).default(600),
   TRAINYARD_TELEMETRY_DAYS: wholeNumber(1, 36_500).default(365),
+  TRAINYARD_ALERT_DAYS: wholeNumber(0, 36_500).default(90),
   TRAINYARD_MAX_CONCURRENT_RUNS: wholeNumber(1, 1000).default(Math.max(2, availableParallelism())),
   TRAINYARD_MAX_DATASET_FILE_MB: wholeNumber(1).default(100),
   TRAINYARD_CANCEL_GRACE_SECONDS: wholeNumber(0, 86_400).default(30),
@@ -184,6 +185,8 @@ export interface Config {
   auditDays: number
   /** How many days what compute nodes measured is kept. */
   telemetryDays: number
+  /** How many days alerts are kept; 0 for ever. */
+  alertDays: number
   maxConcurrentRuns: number
   /** After how long without a word of its agent a compute node is OFFLINE, in seconds. */
   nodeLeaseSeconds: number
@@ -275,6 +278,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     downloadMinutes: env.TRAINYARD_DOWNLOAD_MINUTES,
     auditDays: env.TRAINYARD_AUDIT_DAYS,
     telemetryDays: env.TRAINYARD_TELEMETRY_DAYS,
+    alertDays: env.TRAINYARD_ALERT_DAYS,
     maxConcurrentRuns: env.TRAINYARD_MAX_CONCURRENT_RUNS,
     nodeLeaseSeconds: env.TRAINYARD_NODE_LEASE_SECONDS,
     runLeaseSeconds: env.TRAINYARD_RUN_LEASE_SECONDS,

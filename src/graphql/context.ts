@@ -1,5 +1,6 @@
 import type { AccountServices } from '../domains/accounts/create.ts'
 import type { Origin, Principal } from '../domains/accounts/principal.ts'
+import type { AlertServices } from '../domains/alerts/create.ts'
 import type { ArtifactService } from '../domains/artifacts/service.ts'
 import type { AuditExports } from '../domains/audit/export.ts'
 import type { AuditService } from '../domains/audit/service.ts'
@@ -24,7 +25,7 @@ import { UnauthenticatedError } from '../errors.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 
 /** The services that resolvers call. */
-export interface Services extends AccountServices, DeploymentServices {
+export interface Services extends AccountServices, AlertServices, DeploymentServices {
   access: ProjectAccess
   projects: ProjectService
   members: MemberService

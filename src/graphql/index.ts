@@ -1,6 +1,8 @@
 import type { GraphQLSchema } from 'graphql'
 import '../domains/accounts/schema.ts'
 import '../domains/accounts/statistics.schema.ts'
+import '../domains/alerts/schema.ts'
+import '../domains/alerts/webhooks.schema.ts'
 import '../domains/artifacts/schema.ts'
 import '../domains/audit/schema.ts'
 import '../domains/compute-nodes/schema.ts'

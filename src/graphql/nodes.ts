@@ -25,5 +25,8 @@ export const NODE_FINDERS: Partial<Record<IdKind, FindNode>> = {
   Deployment: ({ deployments }, principal, id) => deployments.find(principal, id),
   ComputeNode: ({ computeNodes }, principal, id) => computeNodes.find(principal, id),
   DatasetFile: ({ datasets }, principal, id) => datasets.findFile(principal, id),
+  AlertRule: ({ alertRules }, principal, id) => alertRules.find(principal, id),
+  Alert: ({ alerts }, principal, id) => alerts.find(principal, id),
+  Webhook: ({ webhooks }, principal, id) => webhooks.find(principal, id),
   AuditEvent: byItsType,
 }

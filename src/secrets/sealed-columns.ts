@@ -11,7 +11,7 @@ interface SealedColumn {
   write(tx: Transaction, id: string, sealed: string): Promise<unknown>
 }
 
-type Reader = Pick<Transaction, 'secret' | 'launcher' | 'engine'>
+type Reader = Pick<Transaction, 'secret' | 'launcher' | 'engine' | 'webhook'>
 
 /** What the secrets of the server itself are sealed for. */
 export const secretPurpose = (name: string) => `secret ${name}`
@@ -21,6 +21,9 @@ export const launcherPurpose = (id: string) => `environment ${id}`
 
 /** What the environment of an engine is sealed for. */
 export const enginePurpose = (id: string) => `environment ${id}`
+
+/** What the secret of a webhook is sealed for. */
+export const webhookPurpose = (id: string) => `webhook ${id}`
 
 /**
  * Every column that holds sealed text. What is not listed here is lost when the key is rotated: whoever adds
@@ -52,6 +55,14 @@ const SEALED_COLUMNS: SealedColumn[] = [
       )
     },
     write: (tx, id, environment) => tx.engine.update({ where: { id }, data: { environment } }),
+  },
+  {
+    purpose: webhookPurpose,
+    async read(reader) {
+      const webhooks = await reader.webhook.findMany({ select: { id: true, secret: true } })
+      return webhooks.map(({ id, secret }) => ({ id, sealed: secret }))
+    },
+    write: (tx, id, secret) => tx.webhook.update({ where: { id }, data: { secret } }),
   },
 ]
 

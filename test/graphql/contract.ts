@@ -362,4 +362,12 @@ export const MADE_BY: Record<string, string> = {
   createEngine: 'Engine',
   updateEngine: 'Engine',
   deleteEngine: 'Engine',
+  acknowledgeAlert: 'Alert',
+  createAlertRule: 'AlertRule',
+  updateAlertRule: 'AlertRule',
+  deleteAlertRule: 'AlertRule',
+  createWebhook: 'Webhook',
+  updateWebhook: 'Webhook',
+  deleteWebhook: 'Webhook',
+  testWebhook: 'WebhookTest',
 }

@@ -167,6 +167,34 @@ export const MUTATIONS: Record<string, AskFor> = {
     return { ...input({ deploymentId }, deploymentId), spend }
   },
 
+  // Once somebody has, that somebody has is all that is said of it.
+  'Mutation.acknowledgeAlert': async (world, subject) => {
+    const { sample: alertId } = await sample(`alert ${subject}`, async () => {
+      const { Project } = world.things(subject)
+      const runId = await ask(world.makerOf(subject), 'startRun', { project: Project })
+      return world.newAlert(subject, runId)
+    })
+    return { ...input({ alertId }, alertId), passes: ['CONFLICT'] }
+  },
+  'Mutation.createAlertRule': (world) => input({ name: world.newName(), condition: 'RUN_LOST' }),
+  'Mutation.updateAlertRule': (world) => input({ ruleId: world.AlertRule, level: 'INFO' }),
+  'Mutation.deleteAlertRule': async (world) => {
+    const { sample: ruleId, spend } = await sample('alert rule', () =>
+      ask(world.as('admin'), 'createAlertRule', { name: world.newName(), condition: 'RUN_LOST' }),
+    )
+    return { ...input({ ruleId }), spend }
+  },
+  'Mutation.createWebhook': (world) =>
+    input({ name: world.newName(), url: 'http://127.0.0.1:9/', enabled: false }),
+  'Mutation.updateWebhook': (world) => input({ webhookId: world.Webhook, minimumLevel: 'INFO' }),
+  'Mutation.deleteWebhook': async (world) => {
+    const { sample: webhookId, spend } = await sample('webhook', () =>
+      ask(world.as('admin'), 'createWebhook', { name: world.newName(), url: 'http://127.0.0.1:9/' }),
+    )
+    return { ...input({ webhookId }), spend }
+  },
+  'Mutation.testWebhook': (world) => input({ webhookId: world.Webhook }),
+
   'Mutation.login': (world) => input({ username: world.other.username, password: world.other.password }),
   // Without a cookie there is no session to go on with, whoever asks.
   'Mutation.refreshSession': () => ({ args: {}, passes: ['UNAUTHENTICATED'] }),

@@ -64,6 +64,7 @@ const WAYS: Record<string, { from: string; field: string }> = {
   ProjectMember: { from: 'Project', field: 'members' },
   ProjectVersion: { from: 'Project', field: 'versions' },
   ArtifactTag: { from: 'Artifact', field: 'tags' },
+  WebhookDelivery: { from: 'Webhook', field: 'deliveries' },
 }
 
 /** How a field of an object is asked for. */
@@ -99,6 +100,8 @@ export function idOf(world: World, type: string, subject: Subject, role: Role): 
       AuditEvent: world.AuditEvent,
       Launcher: world.Launcher,
       ComputeNode: OWN_NODE_ID,
+      AlertRule: world.AlertRule,
+      Webhook: world.Webhook,
     }),
   }
   const id = ids[type]

@@ -214,8 +214,8 @@ describe('a subscription', () => {
 async function outcomeOfWatching(client: ApiClient, field: string, { args, among }: Asking): Promise<string> {
   const text = operationFor('subscription', field, args)
   const messages = client.watch<Record<string, { id?: string }>, object>(text, args)
-  const { Run, Deployment } = world.things('team')
-  const lastOfAll = [Run, Deployment]
+  const { Run, Deployment, openAlert } = world.things('team')
+  const lastOfAll = [Run, Deployment, openAlert]
   try {
     for await (const message of messages) {
       const id = message[field]?.id

@@ -26,6 +26,14 @@ export const QUERIES: Record<string, AskFor> = {
   'Query.telemetry': () => ({ args: {} }),
   'Query.assignment': () => about('executionId', EXECUTION),
   'Query.overview': () => ({ args: {} }),
+  'Query.alert': (world, subject) => about('id', world.things(subject).Alert),
+  'Query.alerts': (world, subject) => ({ args: { first: 100 }, among: world.things(subject).Alert }),
+  'Query.alerts (of a project)': (world, subject) => ({
+    args: { filter: { project: world.things(subject).Project }, first: 100 },
+    among: world.things(subject).Alert,
+  }),
+  'Query.alertRules': (world) => ({ args: { first: 100 }, among: world.AlertRule }),
+  'Query.webhooks': (world) => ({ args: { first: 100 }, among: world.Webhook }),
   'Query.launcher': (world) => ({ args: { ref: world.Launcher } }),
   'Query.launchers': (world) => ({ args: { first: 100 }, among: world.Launcher }),
 
@@ -65,6 +73,7 @@ export const QUERIES: Record<string, AskFor> = {
   'Subscription.computeNodeUpdated': () => about('computeNodeId', OWN_NODE_ID),
   'Subscription.computeNodeUpdated (of all)': () => ({ args: {}, among: OWN_NODE_ID }),
   'Subscription.computeNodeTelemetry': () => about('computeNodeId', OWN_NODE_ID),
+  'Subscription.alertUpdated': (world, subject) => ({ args: {}, among: world.things(subject).openAlert }),
   'Subscription.deploymentLogs': (world, subject) => about('deploymentId', world.things(subject).Deployment),
 }
 

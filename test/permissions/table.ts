@@ -134,11 +134,20 @@ Query.telemetry                  choose
 Query.overview                   choose
 Query.assignment                 agents
 
+Query.alert                      see
+Query.alerts                     see
+Query.alerts (of a project)      see
+Query.alertRules                 choose
+Query.webhooks                   administer
+
 Query.launcher                   choose
 Query.launchers                  choose
 
 node(Launcher)                   choose
 node(ComputeNode)                choose
+node(AlertRule)                  choose
+node(Alert)                      see
+node(Webhook)                    adminsSee
 node(User)                       account
 node(UserSession)                private
 node(ApiToken)                   private
@@ -190,6 +199,15 @@ Deployment.artifact              see
 Deployment.createdBy             see
 Deployment.logs                  see
 Deployment.environment           see
+Alert.project                    see
+Alert.rule                       see
+Alert.acknowledgedBy             see
+AlertRule.createdBy              choose
+Webhook.createdBy                adminsSee
+Webhook.deliveries               adminsSee
+Webhook.url                      adminsSee
+Webhook.secret                   nobody
+WebhookDelivery.alert            adminsSee
 User.sessions                    private
 User.apiTokens                   private
 User.passwordReset               never
@@ -227,6 +245,7 @@ Subscription.agentOrders         agents
 Subscription.computeNodeUpdated  choose
 Subscription.computeNodeUpdated (of all) choose
 Subscription.computeNodeTelemetry choose
+Subscription.alertUpdated        see
 
 Mutation.createProject           make
 Mutation.updateProject           work
@@ -271,6 +290,15 @@ Mutation.startDeployment         work
 Mutation.updateDeployment        work
 Mutation.stopDeployment          work
 Mutation.deleteDeployment        work
+
+Mutation.acknowledgeAlert        work
+Mutation.createAlertRule         administer
+Mutation.updateAlertRule         administer
+Mutation.deleteAlertRule         administer
+Mutation.createWebhook           administer
+Mutation.updateWebhook           administer
+Mutation.deleteWebhook           administer
+Mutation.testWebhook             administer
 
 Mutation.login                   open
 Mutation.refreshSession          open

@@ -37,6 +37,10 @@ export interface Things {
   datasetName: string
   DatasetFile: string
   Deployment: string
+  /** Somebody has acknowledged it; of `overRun`. */
+  Alert: string
+  /** Of `Run`. */
+  openAlert: string
 }
 
 /** What belongs to an account. */
@@ -67,6 +71,11 @@ export interface World {
   Invitation: string
   AuditEvent: string
   Launcher: string
+  AlertRule: string
+  /** It has deliveries. */
+  Webhook: string
+  /** An alert of a run of a subject. */
+  newAlert(subject: Subject, runId: string): Promise<string>
   /** A project like that of a subject, made for a test that may end it. */
   newProject(subject: Subject, datasetName?: string): Promise<{ id: string; name: string }>
   /** A deployment of an artifact, made for a test that may end it. */
@@ -126,6 +135,31 @@ export async function createWorld(): Promise<World> {
   const newDeployment = (subject: Subject, artifactId: string) =>
     ask(makers[realmOf(subject)], 'createDeployment', { artifactId, engine, environment: 'staging' })
 
+  const AlertRule = await ask(people.admin.api, 'createAlertRule', {
+    name: 'the-rule',
+    condition: 'RUN_METRIC_NOT_FINITE',
+  })
+  // Nobody listens at that port.
+  const Webhook = await ask(people.admin.api, 'createWebhook', {
+    name: 'the-webhook',
+    url: 'http://127.0.0.1:9/',
+  })
+
+  async function newAlert(subject: Subject, runId: string): Promise<string> {
+    const maker = makers[realmOf(subject)]
+    const series = [{ key: 'loss', steps: [2], values: [0], nonFinite: ['NAN'] }]
+    await ask(maker, 'logMetrics', { runId, series })
+    return until('the alert', async () => {
+      const { alerts } = await maker.send<
+        { alerts: { edges: { node: { id: string; rule: { id: string } | null } }[] } },
+        object
+      >('query ($runId: ID!) { alerts(filter: { subject: $runId }) { edges { node { id rule { id } } } } }', {
+        runId,
+      })
+      return alerts.edges.find(({ node }) => node.rule?.id === AlertRule)?.node.id
+    })
+  }
+
   async function newThings(realm: Realm): Promise<Things> {
     const maker = makers[realm]
     const given = seed(maker)
@@ -136,6 +170,8 @@ export async function createWorld(): Promise<World> {
     await ask(maker, 'updateProject', { ref: project.name, datasetName })
     const overRun = await given.run({ project: project.name })
     await given.when(overRun, 'saved', (run) => run.artifacts.totalCount > 0 && run.metrics.length > 0)
+    const alert = await newAlert(realm, overRun)
+    await ask(maker, 'acknowledgeAlert', { alertId: alert })
     await given.cancel(overRun, 0)
     await given.end(overRun)
     const run = await given.resume({ runId: overRun })
@@ -160,6 +196,8 @@ export async function createWorld(): Promise<World> {
       datasetName,
       DatasetFile: stored.files[0]?.id ?? '',
       Deployment: await newDeployment(realm, artifact),
+      Alert: alert,
+      openAlert: await newAlert(realm, run),
     }
   }
 
@@ -242,6 +280,9 @@ export async function createWorld(): Promise<World> {
     Invitation: createInvitation.id,
     AuditEvent: auditEvents.edges[0]?.node.id ?? '',
     Launcher,
+    AlertRule,
+    Webhook,
+    newAlert,
     newProject,
     newDeployment,
     engine,

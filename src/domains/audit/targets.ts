@@ -16,9 +16,6 @@ const OTHER_KINDS = [
   'Engine',
   'ModelServer',
   'Execution',
-  'AlertRule',
-  'Alert',
-  'Webhook',
   'WebhookDelivery',
 ] as const
 type TargetKind = Exclude<IdKind, (typeof OTHER_KINDS)[number]>
@@ -39,6 +36,9 @@ export function createTargetLoader({ prisma }: Database): (id: string) => Promis
     Artifact: (ids) => prisma.artifact.findMany(byIds(ids)),
     Deployment: (ids) => prisma.deployment.findMany(byIds(ids)),
     ComputeNode: (ids) => prisma.computeNode.findMany(byIds(ids)),
+    AlertRule: (ids) => prisma.alertRule.findMany(byIds(ids)),
+    Alert: (ids) => prisma.alert.findMany(byIds(ids)),
+    Webhook: (ids) => prisma.webhook.findMany(byIds(ids)),
   }
 
   return createBatch(async (ids) => {

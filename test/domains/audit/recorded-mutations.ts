@@ -85,5 +85,14 @@ export const RECORDED: Record<string, AuditAction | NotRecorded> = {
   updateEngine: 'ENGINE_UPDATED',
   deleteEngine: 'ENGINE_DELETED',
 
+  acknowledgeAlert: 'ALERT_ACKNOWLEDGED',
+  createAlertRule: 'ALERT_RULE_CREATED',
+  updateAlertRule: 'ALERT_RULE_UPDATED',
+  deleteAlertRule: 'ALERT_RULE_DELETED',
+  createWebhook: 'WEBHOOK_CREATED',
+  updateWebhook: 'WEBHOOK_UPDATED',
+  deleteWebhook: 'WEBHOOK_DELETED',
+  testWebhook: 'WEBHOOK_TESTED',
+
   exportAudit: 'AUDIT_EXPORTED',
 }

@@ -128,6 +128,20 @@ CREATE TABLE "WebhookDelivery" (
 INSERT INTO "ComputeNode" ("id", "name", "type", "hardware", "createdAt", "updatedAt", "telemetryId")
 VALUES ('node_00000000000000000000000000', 'server', 'CONTROL', '{}', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), 0);
 
+-- The rules that every server begins with: made here, and so once, whatever becomes of them.
+INSERT INTO "AlertRule" ("id", "name", "condition", "threshold", "durationSeconds", "level", "createdAt", "updatedAt")
+VALUES
+('rule_00000000000000000000000001', 'High CPU usage', 'NODE_CPU', 90, 300, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000002', 'High memory usage', 'NODE_MEMORY', 85, 60, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000003', 'Disk nearly full', 'NODE_DISK', 90, 0, 'CRITICAL', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000004', 'Hot GPU', 'GPU_TEMPERATURE', 75, 60, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000005', 'Compute node offline', 'NODE_OFFLINE', NULL, 30, 'CRITICAL', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000006', 'Run failed', 'RUN_FAILED', NULL, 0, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000007', 'Run lost', 'RUN_LOST', NULL, 0, 'CRITICAL', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000008', 'Loss is not a number', 'RUN_METRIC_NOT_FINITE', NULL, 0, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000009', 'Deployment unhealthy', 'DEPLOYMENT_UNHEALTHY', NULL, 30, 'WARNING', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')),
+('rule_00000000000000000000000010', 'Deployment failed', 'DEPLOYMENT_FAILED', NULL, 0, 'CRITICAL', strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'));
+
 -- RedefineTables
 PRAGMA defer_foreign_keys=ON;
 PRAGMA foreign_keys=OFF;
@@ -311,6 +325,9 @@ CREATE UNIQUE INDEX "AlertRule_name_key" ON "AlertRule"("name");
 
 -- CreateIndex
 CREATE INDEX "Alert_ruleId_subjectId_resolvedAt_idx" ON "Alert"("ruleId", "subjectId", "resolvedAt");
+
+-- CreateIndex
+CREATE INDEX "Alert_resolvedAt_idx" ON "Alert"("resolvedAt");
 
 -- CreateIndex
 CREATE INDEX "Alert_projectId_idx" ON "Alert"("projectId");
