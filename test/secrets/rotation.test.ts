@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newEncryptionKey } from '../../src/secrets/encryption-key.ts'
 import { SecretsError } from '../../src/secrets/errors.ts'
-import { enginePurpose, launcherPurpose } from '../../src/secrets/sealed-columns.ts'
+import { enginePurpose, launcherPurpose, webhookPurpose } from '../../src/secrets/sealed-columns.ts'
 import { sealingKeyId } from '../../src/secrets/sealer.ts'
 import { type RotationStep, rotateKeys } from '../../src/secrets/secrets.ts'
 import { createTestDataFolder, type GivenKeys, type TestDataFolder } from './support/data-folder.ts'
@@ -191,7 +191,7 @@ test('a new key that is given goes into the file', async () => {
   expect(await keys({ secretKey: newSecretKey })).toEqual(before)
 })
 
-test('the environments of launchers and engines are sealed anew as well', async () => {
+test('the environments of launchers and engines, and the secrets of webhooks, are sealed anew as well', async () => {
   const { sealer } = await folder.open()
   const launcher = {
     id: 'lch_1',
@@ -213,12 +213,18 @@ test('the environments of launchers and engines are sealed anew as well', async 
       const { resumeArgs: _, ...engine } = { ...launcher, id: 'eng_1', healthPath: '/health' }
       const ofEngine = sealer.seal('{"HF_TOKEN":"hf_other"}', enginePurpose('eng_1'))
       await tx.engine.create({ data: { ...engine, environment: ofEngine } })
+      const { createdAt, updatedAt, createdById } = launcher
+      const secret = sealer.seal('whsec_secret', webhookPurpose('hook_1'))
+      const webhook = { id: 'hook_1', name: 'chat', url: 'http://127.0.0.1:9/', minimumLevel: 'INFO', secret }
+      await tx.webhook.create({ data: { ...webhook, createdAt, updatedAt, createdById } })
     }),
   )
 
-  expect(await rotate()).toMatchObject({ count: 4 })
+  expect(await rotate()).toMatchObject({ count: 5 })
 
   const rotated = await folder.open()
+  const webhook = await folder.with((database) => database.prisma.webhook.findFirstOrThrow())
+  expect(rotated.sealer.open(webhook.secret, webhookPurpose('hook_1'))).toBe('whsec_secret')
   const engine = await folder.with((database) => database.prisma.engine.findFirstOrThrow())
   expect(rotated.sealer.open(engine.environment ?? '', enginePurpose('eng_1'))).toBe(
     '{"HF_TOKEN":"hf_other"}',

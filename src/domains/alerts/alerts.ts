@@ -36,8 +36,6 @@ export interface AlertFilter {
 type AlertQuery = { include?: Prisma.AlertInclude; select?: Prisma.AlertSelect }
 type AlertListQuery = Pick<Prisma.AlertFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
 
-export type AlertService = ReturnType<typeof createAlertService>
-
 /** What people were to be told of, as far as it is theirs to see. */
 export function createAlertService(deps: { database: Database; signals: Signals; now: () => Date }) {
   const { database, signals, now } = deps

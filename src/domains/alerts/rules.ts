@@ -16,8 +16,6 @@ import { alertTopics } from './topics.ts'
 type RuleQuery = { include?: Prisma.AlertRuleInclude; select?: Prisma.AlertRuleSelect }
 type RuleListQuery = Pick<Prisma.AlertRuleFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
 
-export type AlertRuleService = ReturnType<typeof createAlertRuleService>
-
 /** The rules: everybody signed in sees them, administrators make them. */
 export function createAlertRuleService(deps: { database: Database; signals: Signals; now: () => Date }) {
   const { database, signals, now } = deps

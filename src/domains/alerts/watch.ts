@@ -5,8 +5,6 @@ import { type Principal, requireUser } from '../accounts/principal.ts'
 import { visibleAlerts } from './access.ts'
 import { alertTopics } from './topics.ts'
 
-export type AlertWatcher = ReturnType<typeof createAlertWatcher>
-
 /** What can be watched of alerts. */
 export function createAlertWatcher({ database, signals }: { database: Database; signals: Signals }) {
   const { prisma } = database

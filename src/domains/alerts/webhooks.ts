@@ -27,8 +27,6 @@ type Page<Arguments> = Pick<
   Extract<keyof Arguments, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
 >
 
-export type WebhookService = ReturnType<typeof createWebhookService>
-
 /** The addresses that are told of alerts, which are for administrators alone. */
 export function createWebhookService(deps: { database: Database; sealer: Sealer; now: () => Date }) {
   const { database, sealer, now } = deps

@@ -3,6 +3,7 @@ import {
   AlertRuleCreateDocument,
   AlertRuleDeleteDocument,
   AlertRuleUpdateDocument,
+  AuditTrailDocument,
   type CreateAlertRuleInput,
 } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
@@ -97,4 +98,23 @@ test('a rule tells of what happens after it was made, and nothing more once it i
 
   await app.api.send(AlertRuleDeleteDocument, { input: { ruleId: rule.id } })
   expect((await given.list()).find(({ id }) => id === alert?.id)).toMatchObject({ rule: null })
+})
+
+test('what is done to rules and alerts is written down, with what it was done to', async () => {
+  const rule = await given.rule({ name: 'audited', condition: 'RUN_FAILED' })
+  await given.changeRule({ ruleId: rule.id, name: 'renamed' })
+  await app.api.send(AlertRuleDeleteDocument, { input: { ruleId: rule.id } })
+  const { id } = (await given.list({ acknowledged: false }))[0] ?? {}
+  await given.acknowledge(id ?? '')
+
+  const { auditEvents } = await app.api.send(AuditTrailDocument, { first: 100 })
+  const events = auditEvents.edges.map(({ node }) => node)
+  const done = (target: string | undefined) =>
+    events.flatMap(({ action, targetId, targetName }) => (targetId === target ? [[action, targetName]] : []))
+  expect(done(rule.id)).toEqual([
+    ['ALERT_RULE_DELETED', 'renamed'],
+    ['ALERT_RULE_UPDATED', 'audited'],
+    ['ALERT_RULE_CREATED', 'audited'],
+  ])
+  expect(done(id)).toEqual([['ALERT_ACKNOWLEDGED', expect.any(String)]])
 })
