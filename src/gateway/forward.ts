@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { Principal } from '../domains/accounts/principal.ts'
 import { isErrno } from '../storage/errno.ts'
-import { createAsk, isSuccess, type Question } from './ask.ts'
+import { createAsk, isSuccess } from './ask.ts'
 import { bodyOf, CLIENT_LEFT, clientLeft, GatewayError, sendJson } from './errors.ts'
 import type { ModelDirectory } from './model-directory.ts'
 import { readModelRequest, withModelName } from './model-request.ts'
-import type { ModelServers } from './model-servers.ts'
+import type { AnswerHead, AnswerReader, ModelServers } from './model-servers.ts'
 import type { PassingAnswer } from './passing-answer.ts'
 import { createPatience, type Party } from './patience.ts'
-import { readRefusal } from './refusal.ts'
+import { createRefusalText, refusalOf } from './refusal.ts'
 import { passingAnswerOf, relay } from './relay.ts'
 import { createTally, type Tally } from './tally.ts'
 
@@ -63,50 +63,59 @@ export function createForward({ directory, modelServers, limits, log }: ForwardD
       .catch((error: unknown) => Promise.reject(cut.signal.aborted ? clientLeft() : error))
     const patience = createPatience(limits.silenceMs, (who) => cut.abort(tooLong(who)))
     const tally = createTally(arrivedAt)
+    let passing: PassingAnswer | null = null
+
+    /** Decides who takes the answer. */
+    function begin(head: AnswerHead, resume: () => void, isUsageForUs: boolean): AnswerReader {
+      if (!isSuccess(head)) return refuse(head, res, tally)
+      passing = passingAnswerOf(head, isUsageForUs)
+      tally.begin(head.status, passing)
+      return relay({ head, resume, to: res, answer: passing, tally, patience })
+    }
+
     try {
-      await converse(res, {
+      await ask({
         upstream,
         path,
         headers: headersFor(req, requestId),
         request: upstream.modelName === null ? request : withModelName(request, upstream.modelName),
         signal: cut.signal,
+        begin,
       })
+    } catch (error) {
+      const broken = explain(error, cut.signal)
+      tally.fail(broken.problem.status, broken.message)
+      if (broken.problem.status !== CLIENT_LEFT) {
+        // Not the error itself: with it may come a piece of what a model said.
+        const reason = error instanceof Error ? error.message : String(error)
+        log.warn({ reason, requestId, deploymentId: upstream.deploymentId }, broken.message)
+      }
+      if (!res.headersSent) throw broken
+      endBroken(res, passing, broken)
     } finally {
       patience.end()
       upstream.release()
       directory.record(upstream.deploymentId, tally.total())
     }
-
-    async function converse(to: ServerResponse, question: Question): Promise<void> {
-      let passing: PassingAnswer | null = null
-      try {
-        const { answer: from, isUsageForUs } = await ask(question)
-        if (!isSuccess(from)) return await passRefusal(from, to, tally)
-        passing = passingAnswerOf(from, isUsageForUs)
-        tally.begin(from.statusCode ?? 200, passing)
-        await relay({ from, to, answer: passing, tally, patience })
-      } catch (error) {
-        const broken = explain(error, question.signal)
-        tally.fail(broken.problem.status, broken.message)
-        if (broken.problem.status !== CLIENT_LEFT) {
-          // Not the error itself: with it may come a piece of what a model said.
-          const reason = error instanceof Error ? error.message : String(error)
-          log.warn({ reason, requestId, deploymentId: upstream.deploymentId }, broken.message)
-        }
-        if (!to.headersSent) throw broken
-        endBroken(to, passing, broken)
-      }
-    }
   }
 }
 
 /** Passes on that a model server refuses a request. */
-async function passRefusal(from: IncomingMessage, to: ServerResponse, tally: Tally): Promise<void> {
-  const { status, body, message } = await readRefusal(from)
-  tally.fail(status, message)
-  const { 'retry-after': retryAfter } = from.headers
-  if (retryAfter !== undefined) to.setHeader('Retry-After', retryAfter)
-  sendJson(to, status, body)
+function refuse(head: AnswerHead, to: ServerResponse, tally: Tally): AnswerReader {
+  const said = createRefusalText()
+  return {
+    take(chunk) {
+      said.take(chunk)
+      return true
+    },
+    end() {
+      const { status, body, message } = refusalOf(head, said.text())
+      tally.fail(status, message)
+      const { 'retry-after': retryAfter } = head.headers
+      if (retryAfter !== undefined) to.setHeader('Retry-After', retryAfter)
+      sendJson(to, status, body)
+    },
+  }
 }
 
 /** Ends an answer that has begun and cannot go on, so that the client, if it still listens, notices. */
@@ -119,7 +128,7 @@ function endBroken(to: ServerResponse, passing: PassingAnswer | null, { problem 
 /** What broke a conversation with a model server, in words for the client. */
 function explain(error: unknown, signal: AbortSignal): GatewayError {
   if (signal.aborted && signal.reason instanceof GatewayError) return signal.reason
-  return isErrno(error, 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND')
+  return isErrno(error, 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT')
     ? new GatewayError(502, 'The model server cannot be reached.', { code: 'model_server_unreachable' })
     : new GatewayError(502, 'The model server broke off before the end.', { code: 'model_server_failed' })
 }
@@ -132,16 +141,20 @@ function tooLong(who: Party): GatewayError {
       })
 }
 
-function headersFor({ headers }: IncomingMessage, requestId: string): Record<string, string> {
-  const passed: Record<string, string> = {
-    'Content-Type': 'application/json',
+/** Names and values in turn. */
+function headersFor({ headers }: IncomingMessage, requestId: string): string[] {
+  const passed = [
+    'Content-Type',
+    'application/json',
     // What is compressed cannot be read along.
-    'Accept-Encoding': 'identity',
-    'X-Request-Id': requestId,
-  }
+    'Accept-Encoding',
+    'identity',
+    'X-Request-Id',
+    requestId,
+  ]
   for (const name of PASSED_HEADERS) {
     const value = headers[name]
-    if (typeof value === 'string') passed[name] = value
+    if (typeof value === 'string') passed.push(name, value)
   }
   return passed
 }

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { bodyOf, GatewayError } from './errors.ts'
+import type { AnswerHead } from './model-servers.ts'
 
 /** More of a refusal than this is not read, in bytes. */
 const MAX_BYTES = 64 * 1024
@@ -23,10 +23,28 @@ const OtherError = z.object({
   detail: z.unknown().optional(),
 })
 
-/** Reads the refusal of a model server, whatever shape it has. */
-export async function readRefusal(answer: IncomingMessage): Promise<Refusal> {
-  const text = await readStart(answer)
-  const status = answer.statusCode ?? 502
+/** What a model server says when it refuses, as it comes. */
+export interface RefusalText {
+  take(chunk: Buffer): void
+  /** What it has said so far: its beginning, where it is long. */
+  text(): string
+}
+
+/** Collects it. */
+export function createRefusalText(): RefusalText {
+  const chunks: Buffer[] = []
+  let size = 0
+  return {
+    take(chunk) {
+      if (size < MAX_BYTES) chunks.push(chunk)
+      size += chunk.length
+    },
+    text: () => Buffer.concat(chunks).subarray(0, MAX_BYTES).toString(),
+  }
+}
+
+/** Understands the refusal of a model server, whatever shape it has. */
+export function refusalOf({ status }: AnswerHead, text: string): Refusal {
   if (OURS.includes(status) || status < 400) {
     return refusal(new GatewayError(502, `The model server answered the gateway with status ${status}.`))
   }
@@ -40,17 +58,6 @@ export async function readRefusal(answer: IncomingMessage): Promise<Refusal> {
 
 function refusal({ problem }: GatewayError): Refusal {
   return { status: problem.status, body: bodyOf(problem), message: problem.message }
-}
-
-async function readStart(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of answer) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > MAX_BYTES) break
-  }
-  return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString()
 }
 
 function inWords(detail: unknown): string {
