@@ -12,6 +12,7 @@ export type ClientAddress = (req: IncomingMessage) => string
  * @throws TypeError when one of them is none of these
  */
 export function createClientAddress(trustedProxies: string[]): ClientAddress {
-  const isTrusted = trustedProxies.length > 0 ? proxyAddr.compile(trustedProxies) : () => false
+  if (trustedProxies.length === 0) return ({ socket }) => socket.remoteAddress ?? 'unknown'
+  const isTrusted = proxyAddr.compile(trustedProxies)
   return (req) => proxyAddr(req, isTrusted) ?? 'unknown'
 }

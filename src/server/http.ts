@@ -53,17 +53,20 @@ export function createHttpServer({
   return server
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    securityHeaders(req, res)
+    const path = pathOf(req)
     limitBodyTime(req)
+    if (path.startsWith(GATEWAY_PATH)) {
+      securityHeaders.setForPrograms(res)
+      return gateway(req, res)
+    }
+    securityHeaders.set(req, res)
     // What follows makes URLs of it.
     if (!URL.canParse(`http://${req.headers.host || 'localhost'}`)) {
       return sendText(res, 400, 'The Host header is not that of a server.')
     }
-    const path = pathOf(req)
     if (path === GRAPHQL_PATH) return void (await graphql(req, res))
     if (path.startsWith(DOWNLOADS_PATH)) return downloads(req, res)
     if (path.startsWith(ACCOUNT_PAGES_PATH)) return accountPages(req, res)
-    if (path.startsWith(GATEWAY_PATH)) return gateway(req, res)
     if (path === '/healthz') return health.live(res)
     if (path === '/readyz') return health.ready(res)
     if (path === '/') {

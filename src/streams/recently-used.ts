@@ -10,6 +10,7 @@ export function createRecentlyUsed<Value>(maxSize: number): RecentlyUsed<Value> 
   /** In the order of their last use. */
   const entries = new Map<string, { value: Value; size: number }>()
   let total = 0
+  let newest: string | null = null
 
   const remove = (key: string) => {
     const entry = entries.get(key)
@@ -22,10 +23,13 @@ export function createRecentlyUsed<Value>(maxSize: number): RecentlyUsed<Value> 
   const put = (key: string, entry: { value: Value; size: number }) => {
     entries.set(key, entry)
     total += entry.size
+    newest = key
   }
 
   return {
     get(key) {
+      // Often the same again and again, which need not move.
+      if (key === newest) return entries.get(key)?.value
       const entry = remove(key)
       if (entry) put(key, entry)
       return entry?.value

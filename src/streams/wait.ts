@@ -11,6 +11,10 @@ export async function waitFor<T>(
   ask: () => Promise<T | null>,
 ): Promise<T | null> {
   const { signals, topic, timeoutMs, signal } = options
+  signal?.throwIfAborted()
+  // Mostly it is there, and then there is nothing to listen to.
+  const first = await ask()
+  if (first !== null) return first
   const deadline = performance.now() + timeoutMs
   let isNews = false
   let wake: () => void = () => undefined

@@ -25,20 +25,30 @@ test.each(['/', '/healthz', '/nothing', '/downloads/artifacts/a/b', '/graphql', 
   },
 )
 
+/** The headers of an answer with what the server at this address says to browsers, and to programs. */
+async function headersAt(publicUrl: string | undefined): Promise<[Headers, Headers]> {
+  const securityHeaders = createSecurityHeaders(publicUrl)
+  const server = createServer((req, res) => {
+    if (req.url === '/program') securityHeaders.setForPrograms(res)
+    else securityHeaders.set(req, res)
+    res.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const [browser, program] = [await fetch(url), await fetch(`${url}/program`)]
+  server.close()
+  return [browser.headers, program.headers]
+}
+
 test.each([
   [undefined, null],
   ['http://trainyard.example.org', null],
   ['https://trainyard.example.org', expect.stringContaining('max-age=31536000')],
 ])('a server that is reached at %s makes HTTPS compulsory: %s', async (publicUrl, expected) => {
-  const setSecurityHeaders = createSecurityHeaders(publicUrl)
-  const server = createServer((req, res) => {
-    setSecurityHeaders(req, res)
-    res.end()
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const { headers } = await fetch(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`)
-  server.close()
+  const [browser, program] = await headersAt(publicUrl)
 
-  expect(headers.get('strict-transport-security')).toEqual(expected)
+  expect(browser.get('strict-transport-security')).toEqual(expected)
+  expect(program.get('strict-transport-security')).toEqual(browser.get('strict-transport-security'))
+  expect(program.get('x-content-type-options')).toBe('nosniff')
 })
