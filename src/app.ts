@@ -48,11 +48,12 @@ import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createClientAddress } from './server/client-address.ts'
 import {
-  createDownloadHandler,
-  createDownloadLink,
-  createExportLink,
-  createInputLink,
+  createDownloadHandler,createDownloadHandler, 
+  createDownloadLink,createDownloadLink, 
+  createExportLink,createExportLink, 
+  createInputLink
 } from './server/downloads.ts'
+import { watchEndOfRights } from './server/end-of-rights.ts'
 import { createGatewayDoor } from './server/gateway-door.ts'
 import { createGraphqlHandler } from './server/graphql.ts'
 import { createHealth } from './server/health.ts'
@@ -309,6 +310,13 @@ export async function startApp(
       limits: config.gateway,
       log: log.child({ domain: 'gateway' }),
     })
+    onStop.push(
+      watchEndOfRights(
+        { signals, stillValid: accounts.stillValid, log: log.child({ domain: 'gateway' }) },
+        gateway.underWay,
+        gateway.endRights,
+      ),
+    )
     const server = createHttpServer({
       graphql,
       downloads,

@@ -32,6 +32,13 @@ export function clientLeft(): GatewayError {
   return new GatewayError(CLIENT_LEFT, 'The client left before the end.')
 }
 
+/** The token of a request that is under way has ended. */
+export function rightsEnded(): GatewayError {
+  return new GatewayError(401, 'The API token has ended, or its rights have changed.', {
+    code: 'invalid_api_key',
+  })
+}
+
 /** How the codes of our own errors are told in OpenAI's terms. */
 const DOMAIN_PROBLEMS: Record<ErrorCode, { status: number; code?: string; param?: string }> = {
   VALIDATION_FAILED: { status: 400 },

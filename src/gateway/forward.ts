@@ -26,6 +26,8 @@ export interface ForwardDependencies {
   directory: ModelDirectory
   modelServers: ModelServers
   limits: GatewayLimits
+  /** Where requests under way are kept: what cuts each, and whom it is for. */
+  underWay: Map<AbortController, Principal>
   log: Logger
 }
 
@@ -48,19 +50,22 @@ export type Forward = (admitted: Admitted) => Promise<void>
 const PASSED_HEADERS = ['accept', 'user-agent', 'traceparent', 'tracestate']
 
 /** Brings requests and models together. */
-export function createForward({ directory, modelServers, limits, log }: ForwardDependencies): Forward {
+export function createForward(deps: ForwardDependencies): Forward {
+  const { directory, modelServers, limits, underWay, log } = deps
   const ask = createAsk(modelServers)
 
   return async (admitted) => {
     const { req, res, principal, path, requestId, arrivedAt } = admitted
     const cut = new AbortController()
+    underWay.set(cut, principal)
     res.once('close', () => {
+      underWay.delete(cut)
       if (!res.writableFinished) cut.abort(clientLeft())
     })
     const request = await readModelRequest(req, limits.maxBodyBytes)
     const upstream = await directory
       .acquire(principal, request.model, cut.signal)
-      .catch((error: unknown) => Promise.reject(cut.signal.aborted ? clientLeft() : error))
+      .catch((error: unknown) => Promise.reject(cut.signal.aborted ? cut.signal.reason : error))
     const patience = createPatience(limits.silenceMs, (who) => cut.abort(tooLong(who)))
     const tally = createTally(arrivedAt)
     let passing: PassingAnswer | null = null

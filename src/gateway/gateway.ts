@@ -4,7 +4,7 @@ import type { Authenticate } from '../domains/accounts/authenticate.ts'
 import { type Origin, type Principal, requireUser } from '../domains/accounts/principal.ts'
 import { pathOf } from '../request-path.ts'
 import { createCallers } from './callers.ts'
-import { DEFECT, GatewayError, problemOf, sendJson, sendProblem } from './errors.ts'
+import { DEFECT, GatewayError, problemOf, rightsEnded, sendJson, sendProblem } from './errors.ts'
 import { type Admitted, createForward, type ForwardDependencies } from './forward.ts'
 import { createModelServers } from './model-servers.ts'
 import { findModel, listModels } from './models.ts'
@@ -17,10 +17,12 @@ const MODELS_PATH = '/v1/models'
 const MODEL_PATHS = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings']
 
 /** What the gateway needs. */
-export interface GatewayDependencies extends Omit<ForwardDependencies, 'modelServers'> {
+export interface GatewayDependencies extends Omit<ForwardDependencies, 'modelServers' | 'underWay'> {
   authenticate: Authenticate
   /** Where a request comes from. */
   originOf: (req: IncomingMessage) => Origin
+  /** Lets pages of certain origins read the answer. @returns whether the request is only the question for that */
+  admitPage: (req: IncomingMessage, res: ServerResponse, method: string) => boolean
   /**
    * Counts a request, and tells the client in headers what it may still ask.
    *
@@ -34,8 +36,14 @@ export interface GatewayDependencies extends Omit<ForwardDependencies, 'modelSer
   ) => Promise<number | null>
 }
 
-/** Answers requests below `GATEWAY_PATH`. */
-export type Gateway = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+export interface Gateway {
+  /** Answers a request below `GATEWAY_PATH`. */
+  answer(req: IncomingMessage, res: ServerResponse): Promise<void>
+  /** The requests to models that are under way, and whom each is for. */
+  underWay(): [AbortController, Principal][]
+  /** Ends one of them, because the token that it came with counts no more. */
+  endRights(request: AbortController): void
+}
 
 type Route = (admitted: Admitted) => Promise<void>
 
@@ -46,13 +54,15 @@ type Route = (admitted: Admitted) => Promise<void>
 export function createGateway({
   authenticate,
   originOf,
+  admitPage,
   countRequest,
   directory,
   limits,
   log,
 }: GatewayDependencies): Gateway {
   const callerOf = createCallers(authenticate, originOf)
-  const forward = createForward({ directory, limits, log, modelServers: createModelServers() })
+  const underWay = new Map<AbortController, Principal>()
+  const forward = createForward({ directory, limits, log, underWay, modelServers: createModelServers() })
 
   /** Whether somebody may come in: everybody counts, also those who are not let in. */
   async function enter(req: IncomingMessage, res: ServerResponse): Promise<Principal> {
@@ -93,30 +103,36 @@ export function createGateway({
     throw new GatewayError(404, `There is nothing at ${path}.`, { code: 'unknown_url' })
   }
 
-  async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
+  async function take(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
     const arrivedAt = performance.now()
     const path = pathOf(req)
     const { method, route } = routeOf(path)
+    if (admitPage(req, res, method)) return
     if (req.method !== method) {
-      res.setHeader('Allow', method)
+      res.setHeader('Allow', `${method}, OPTIONS`)
       throw new GatewayError(405, `${path} takes ${method} only.`)
     }
     await route({ req, res, principal: await enter(req, res), path, requestId, arrivedAt })
   }
 
-  return async (req, res) => {
-    const requestId = requestIdOf(req)
-    res.setHeader('X-Request-Id', requestId)
-    try {
-      await answer(req, res, requestId)
-    } catch (error) {
-      const problem = problemOf(error)
-      if (!problem) log.error({ err: error, requestId, path: pathOf(req) }, 'a request to the gateway failed')
-      if (res.headersSent) res.destroy()
-      else if (!res.destroyed) sendProblem(res, problem ?? DEFECT)
-      // What is left of a body that nobody wants is read all the same: many clients take the answer only then.
-      req.resume()
-    }
+  return {
+    async answer(req, res) {
+      const requestId = requestIdOf(req)
+      res.setHeader('X-Request-Id', requestId)
+      try {
+        await take(req, res, requestId)
+      } catch (error) {
+        const problem = problemOf(error)
+        if (!problem)
+          log.error({ err: error, requestId, path: pathOf(req) }, 'a request to the gateway failed')
+        if (res.headersSent) res.destroy()
+        else if (!res.destroyed) sendProblem(res, problem ?? DEFECT)
+        // What is left of a body that nobody wants is read all the same: many clients take the answer only then.
+        req.resume()
+      }
+    },
+    underWay: () => [...underWay],
+    endRights: (request) => request.abort(rightsEnded()),
   }
 }
 

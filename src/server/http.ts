@@ -57,7 +57,7 @@ export function createHttpServer({
     limitBodyTime(req)
     if (path.startsWith(GATEWAY_PATH)) {
       securityHeaders.setForPrograms(res)
-      return gateway(req, res)
+      return gateway.answer(req, res)
     }
     securityHeaders.set(req, res)
     // What follows makes URLs of it.

@@ -85,7 +85,7 @@ describe('a request that is none', () => {
 
     expect([nowhere.status, wrongMethod.status]).toEqual([404, 405])
     expect(await nowhere.json()).toMatchObject({ error: { code: 'unknown_url' } })
-    expect(wrongMethod.headers.get('allow')).toBe('POST')
+    expect(wrongMethod.headers.get('allow')).toBe('POST, OPTIONS')
   })
 
   test('does not reach a model', async () => {

@@ -26,13 +26,14 @@ export async function startGateway(given: Partial<GatewayDependencies> = {}): Pr
   const gateway = createGateway({
     authenticate: async (bearer) => personWith(bearer),
     originOf: () => ({ address: null, userAgent: null }),
+    admitPage: () => false,
     countRequest: async () => null,
     limits: { maxBodyBytes: 1024 * 1024, silenceMs: 60_000 },
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
     directory,
     ...given,
   })
-  const server = createServer((req, res) => void gateway(req, res))
+  const server = createServer((req, res) => void gateway.answer(req, res))
   const url = `http://127.0.0.1:${await listen(server, '127.0.0.1', 0)}`
   return {
     url,
