@@ -163,6 +163,7 @@ node(Deployment)                 see
 Project.owner                    see
 Project.dataset                  see
 Project.dataset (foreign)        adminsSee
+Project.deployments              see
 Project.launcher                 see
 Project.members                  see
 Project.runs                     see

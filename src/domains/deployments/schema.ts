@@ -2,8 +2,10 @@ import type { Prisma } from '../../generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { storedStrings } from '../input.ts'
+import { ProjectType } from '../projects/schema.ts'
 import { LogConnectionType, LogFilterInput } from '../runs/logs.schema.ts'
 import { mayChange } from './access.ts'
+import { matchingDeployments } from './filter.ts'
 import { type DeploymentStatus, isActive, toDeploymentStatus } from './status.ts'
 import { UsageBucketType } from './usage.schema.ts'
 import { MAX_USAGE_POINTS } from './usage.ts'
@@ -248,6 +250,22 @@ const DeploymentFilter = builder.inputType('DeploymentFilter', {
     environment: t.string({ description: 'Only of this environment.' }),
   }),
 })
+
+builder.prismaObjectField(ProjectType, 'deployments', (t) =>
+  t.relatedConnection(
+    'deployments',
+    {
+      cursor: 'id',
+      totalCount: true,
+      description: 'The deployments in it, the latest first.',
+      args: {
+        filter: t.arg({ type: DeploymentFilter, description: 'Which deployments; all unless given.' }),
+      },
+      query: ({ filter }) => ({ where: matchingDeployments(filter), orderBy: { id: 'desc' } }),
+    },
+    DeploymentConnection,
+  ),
+)
 
 builder.queryFields((t) => ({
   deployment: t.prismaField({

@@ -10,6 +10,7 @@ import {
   DeploymentListDocument,
   DeploymentNodeDocument,
   DeploymentStopDocument,
+  DeploymentsOfProjectDocument,
   DeploymentUpdateDocument,
   RunsDeleteProjectDocument,
 } from '../../../src/generated/operations.ts'
@@ -208,6 +209,32 @@ test('lists are filtered by model, tag and status', async () => {
   expect(await idsOf({ tag: 'e' })).toEqual([])
   expect(await idsOf({ status: 'STOPPED' })).toEqual([large.id])
   expect(await idsOf({ model: 'tiny', tag: 'prod', status: 'FAILED' })).toEqual([])
+})
+
+test('a project lists what is deployed in it, the latest first', async () => {
+  const made = seed(app.api)
+  const ref = await made.project({ name: 'deploys' })
+  const foreign = await made.project({ name: 'deploys-too' })
+  await given.deployment({ name: 'first', project: ref, tags: ['prod'] })
+  await given.deployment({ name: 'second', project: ref })
+  await given.deployment({ name: 'elsewhere', project: foreign })
+  const listed = async (variables: { filter?: object; first?: number }) => {
+    const { project } = await app.api.send(DeploymentsOfProjectDocument, { ref, ...variables })
+    return project?.deployments
+  }
+
+  expect(await listed({})).toMatchObject({
+    totalCount: 2,
+    edges: [{ node: { name: 'second' } }, { node: { name: 'first' } }],
+  })
+  expect(await listed({ filter: { tag: 'prod' } })).toMatchObject({
+    totalCount: 1,
+    edges: [{ node: { name: 'first' } }],
+  })
+  expect(await listed({ first: 1 })).toMatchObject({
+    edges: [{ node: { name: 'second' } }],
+    pageInfo: { hasNextPage: true },
+  })
 })
 
 test('without a project everybody signed in sees a deployment; its maker and administrators change it', async () => {
