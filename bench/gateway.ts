@@ -1,6 +1,5 @@
-import { startModelServer } from '../test/support/model-server-process.ts'
 import type { BenchCase, Measurement } from './bench-case.ts'
-import { end, nextMessage, startProgram } from './support/crowd.ts'
+import { startDeployedModels } from './support/deployed-models.ts'
 import { formatMs, formatNumber, formatRate } from './support/format.ts'
 import { createModelClient, type ModelClient } from './support/model-client.ts'
 import { median, secondsOf } from './support/statistics.ts'
@@ -14,6 +13,8 @@ const STREAM_TURNS = 3
 const IN_FLIGHT = 16
 const ANSWERS = 2000
 const ANSWER_TURNS = 15
+/** How often before anything counts: so long do the compilers of all programs go on to make them faster. */
+const ANSWER_WARM_UPS = 10
 
 /** Models asked through the gateway. */
 export const gateway: BenchCase = {
@@ -21,38 +22,35 @@ export const gateway: BenchCase = {
   description:
     'streams and short answers of a model through the gateway, against the model server asked directly',
   async run({ scale }) {
-    await using paced = await startModelServer(
-      ...['--served-model-name', 'paced', '--tokens-per-second', String(TOKENS_PER_SECOND)],
+    await using models = await startDeployedModels()
+    const { url: through, token } = models
+    const unpaced = await models.deploy('unpaced')
+    const paced = await models.deploy(
+      'paced',
+      ...['--tokens-per-second', String(TOKENS_PER_SECOND)],
       // A model takes at least as long for its first token as for each of the others.
       ...['--first-token-ms', String(1000 / TOKENS_PER_SECOND)],
     )
-    await using unpaced = await startModelServer('--served-model-name', 'unpaced')
-    const program = startProgram(
-      '../../test/gateway/support/gateway-process.ts',
-      `paced=${paced.url}`,
-      `unpaced=${unpaced.url}`,
-    )
-    try {
-      const url = await nextMessage<string>(program)
-      return [
-        await measureAnswers({ through: url, direct: unpaced.url }, Math.ceil(ANSWERS * scale)),
-        ...(await measureStreams({ through: url, direct: paced.url }, Math.ceil(STREAM_SECONDS * scale))),
-      ]
-    } finally {
-      await end(program)
-    }
+    return [
+      await measureAnswers({ through, direct: unpaced, token }, Math.ceil(ANSWERS * scale)),
+      ...(await measureStreams({ through, direct: paced, token }, Math.ceil(STREAM_SECONDS * scale))),
+    ]
   },
 }
 
-/** The gateway, and the model server behind it. */
-interface Urls {
+/** The two ways to a model. */
+interface Ways {
+  /** Where the server is, whose gateway is asked. */
   through: string
+  /** Where the model server is. */
   direct: string
+  /** What the gateway is asked with. */
+  token: string
 }
 
 /** How fast many streams come at once that are as slow as a real model. */
-async function measureStreams(urls: Urls, seconds: number): Promise<Measurement[]> {
-  const { through, direct } = await inTurns(urls, STREAM_TURNS, async (client) => {
+async function measureStreams(ways: Ways, seconds: number): Promise<Measurement[]> {
+  const { through, direct } = await inTurns(ways, STREAM_TURNS, async (client) => {
     // So that the connections are open on either way.
     await all(STREAMS, () => client.stream('paced', 1))
     const streams = await all(STREAMS, () => client.stream('paced', seconds * TOKENS_PER_SECOND))
@@ -80,14 +78,15 @@ async function measureStreams(urls: Urls, seconds: number): Promise<Measurement[
 }
 
 /** How many short answers come when client, gateway and model server have all to do with the machine that they can. */
-async function measureAnswers(urls: Urls, count: number): Promise<Measurement> {
-  const rates = await inTurns(urls, ANSWER_TURNS, async (client) => {
+async function measureAnswers(ways: Ways, count: number): Promise<Measurement> {
+  const rate = async (client: ModelClient) => {
     let asked = 0
     const asker = async () => {
       while (asked++ < count) await client.ask('unpaced')
     }
     return count / (await secondsOf(() => all(IN_FLIGHT, asker)))
-  })
+  }
+  const rates = await inTurns(ways, ANSWER_TURNS, rate, ANSWER_WARM_UPS)
   const [through, direct] = [median(rates.through), median(rates.direct)]
   return {
     what: `short answers, ${formatNumber(IN_FLIGHT)} at a time`,
@@ -97,20 +96,21 @@ async function measureAnswers(urls: Urls, count: number): Promise<Measurement> {
   }
 }
 
-/** Measures both, one after the other and again; once before anything counts. */
+/** Measures both, one after the other and again; some times before anything counts. */
 async function inTurns<T>(
-  urls: Urls,
+  ways: Ways,
   turns: number,
   measure: (client: ModelClient) => Promise<T>,
+  warmUps = 1,
 ): Promise<{ through: T[]; direct: T[] }> {
-  using through = createModelClient(urls.through)
-  using direct = createModelClient(urls.direct)
+  using through = createModelClient(ways.through, ways.token)
+  using direct = createModelClient(ways.direct, ways.token)
   const results: { through: T[]; direct: T[] } = { through: [], direct: [] }
-  await measure(through)
-  await measure(direct)
-  for (let turn = 0; turn < turns; turn++) {
-    results.direct.push(await measure(direct))
-    results.through.push(await measure(through))
+  for (let turn = -warmUps; turn < turns; turn++) {
+    const [alone, passed] = [await measure(direct), await measure(through)]
+    if (turn < 0) continue
+    results.direct.push(alone)
+    results.through.push(passed)
   }
   return results
 }
