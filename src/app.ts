@@ -1,6 +1,5 @@
 import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -12,16 +11,9 @@ import { createArtifactService } from './domains/artifacts/service.ts'
 import { createAuditExports } from './domains/audit/export.ts'
 import { createAuditRetention } from './domains/audit/retention.ts'
 import { createAuditService } from './domains/audit/service.ts'
-import { createExecutions } from './domains/compute-nodes/agents/executions.ts'
-import { createExecutor } from './domains/compute-nodes/agents/executor.ts'
-import { createLeases } from './domains/compute-nodes/agents/leases.ts'
-import { createAgentRegistration } from './domains/compute-nodes/agents/registration.ts'
-import { createAgentWork } from './domains/compute-nodes/agents/work.ts'
+import { createComputeNodes } from './domains/compute-nodes/create.ts'
 import { createOverviewService } from './domains/compute-nodes/overview.ts'
-import { updateOwnNode } from './domains/compute-nodes/own-node.ts'
 import { createComputeNodeService } from './domains/compute-nodes/service.ts'
-import { createTelemetry } from './domains/compute-nodes/telemetry/telemetry.ts'
-import { createComputeNodeWatcher } from './domains/compute-nodes/watch.ts'
 import { createBlobs } from './domains/datasets/blobs.ts'
 import { createDatasetService } from './domains/datasets/service.ts'
 import { createDeployments } from './domains/deployments/deployments.ts'
@@ -35,12 +27,10 @@ import { createRunService } from './domains/runs/service.ts'
 import { createRunWatcher } from './domains/runs/watch.ts'
 import { createScheduler, sweepRunFolders } from './domains/runs/worker/scheduler.ts'
 import { createServerInfoService } from './domains/server-info/service.ts'
-import { createLocalExecutor } from './execution/local/local-executor.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { RELATIONS, type Services } from './graphql/context.ts'
 import { toSchema } from './graphql/index.ts'
 import { localUrl } from './local-url.ts'
-import { createSampler } from './machine/sampler.ts'
 import { createAccountLetters } from './mail/account-letters.ts'
 import { createMailer } from './mail/mailer.ts'
 import { type Outage, outageOf } from './outage.ts'
@@ -48,10 +38,10 @@ import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
 import { createClientAddress } from './server/client-address.ts'
 import {
-  createDownloadHandler,createDownloadHandler, 
-  createDownloadLink,createDownloadLink, 
-  createExportLink,createExportLink, 
-  createInputLink
+  createDownloadHandler,
+  createDownloadLink,
+  createExportLink,
+  createInputLink,
 } from './server/downloads.ts'
 import { watchEndOfRights } from './server/end-of-rights.ts'
 import { createGatewayDoor } from './server/gateway-door.ts'
@@ -73,7 +63,6 @@ import { createDownloadSigner } from './storage/download-signer.ts'
 import { createFilesystemStorage } from './storage/filesystem.ts'
 import { watchRoom } from './storage/room.ts'
 import { createSignals } from './streams/signals.ts'
-import { VERSION } from './version.ts'
 
 /** How long requests under way may take when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
@@ -151,15 +140,6 @@ export async function startApp(
     const room = watchRoom({ folder: dataDir, log: log.child({ domain: 'storage' }) })
     onStop.push(() => room.stop())
     const signals = createSignals()
-    const executions = createExecutions({ database, signals, dataDir })
-    await executions.start()
-    const executor = createExecutor(
-      createLocalExecutor({ environment: inheritedEnvironment, workingDir: config.workingDir }),
-      executions,
-    )
-    const leases = createLeases({ database, signals, ...config, log: log.child({ domain: 'nodes' }) })
-    onStop.push(() => leases.stop())
-
     let ownUrl = ''
     let ownPort: number | null = null
     const publicUrl = () => config.publicUrl ?? ownUrl
@@ -171,6 +151,18 @@ export async function startApp(
 
     const access = createProjectAccess({ database })
     const shared = { database, signals, access, runsDir }
+    const alerts = createAlerts({ ...shared, ...config, sealer, log: log.child({ domain: 'alerts' }) })
+    const nodes = await createComputeNodes({
+      ...shared,
+      ...config,
+      environment: inheritedEnvironment,
+      inputLink: createInputLink(signer),
+      observe: alerts.observe,
+      log: log.child({ domain: 'compute nodes' }),
+    })
+    const { executor, leases } = nodes
+    onStop.push(() => nodes.stop())
+    onStop.push(() => alerts.stop())
     await sweepRunFolders({ ...shared, executor, log })
     const mailer = createMailer(config)
     const accounts = createAccounts({
@@ -195,23 +187,10 @@ export async function startApp(
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })
-    const telemetry = createTelemetry({
-      ...shared,
-      ...config,
-      sampler: createSampler({ environment: inheritedEnvironment, folder: dataDir }),
-      log: log.child({ domain: 'compute nodes' }),
-    })
-    const agentWork = createAgentWork({
-      ...shared,
-      executions,
-      leases,
-      telemetry,
-      inputLink: createInputLink(signer),
-    })
-    const alerts = createAlerts({ ...shared, ...config, sealer, log: log.child({ domain: 'alerts' }) })
     const services: Services = {
       ...accounts.services,
       ...alerts.services,
+      ...nodes.services,
       ...deployments.services,
       runs,
       access,
@@ -235,10 +214,6 @@ export async function startApp(
         runs,
         deployments: deployments.services.deployments,
       }),
-      agentRegistration: createAgentRegistration(shared),
-      agentWork,
-      computeNodeWatcher: createComputeNodeWatcher(shared),
-      telemetry: telemetry.service,
       overview: createOverviewService(shared),
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
@@ -262,9 +237,6 @@ export async function startApp(
     })
     onStop.push(() => scheduler.stop())
     onStop.push(() => deployments.stop())
-    onStop.push(() => telemetry.stop())
-
-    onStop.push(() => alerts.stop())
 
     const retention = createAuditRetention({ database, log: log.child({ domain: 'audit' }), ...config })
     onStop.push(() => retention.stop())
@@ -297,7 +269,7 @@ export async function startApp(
     })
     const downloads = createDownloadHandler({
       database,
-      agentWork,
+      agentWork: services.agentWork,
       storage,
       signer,
       auditExports: services.auditExports,
@@ -342,14 +314,7 @@ export async function startApp(
       }),
     )
 
-    await updateOwnNode(database, {
-      hostname: hostname(),
-      hardware: {},
-      maxRuns: config.maxConcurrentRuns,
-      version: VERSION,
-    })
-    await leases.start()
-    await telemetry.start()
+    await nodes.start()
     // Before whatever finds out what became of runs and deployments, so that it is told of that.
     await alerts.start()
     await scheduler.start()

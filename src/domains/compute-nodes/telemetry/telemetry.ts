@@ -20,6 +20,8 @@ export interface TelemetryDependencies {
   log: Logger
   /** Samples the server's own machine. */
   sampler: Sampler
+  /** Is told of every sample. */
+  observe(nodeId: string, sample: TelemetrySample): void
   /** How many days the coarsest telemetry is kept. */
   telemetryDays: number
 }
@@ -63,6 +65,7 @@ export function createTelemetry(deps: TelemetryDependencies): Telemetry {
   function record(nodeId: string, sample: TelemetrySample): void {
     store.record(nodeId, sample)
     runs.note(nodeId, sample)
+    deps.observe(nodeId, sample)
   }
 
   /** Does something now and then again and again, one after the other; a failure is no reason to stop. */
