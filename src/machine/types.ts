@@ -28,8 +28,8 @@ export interface GpuSample {
   powerWatts: number | null
 }
 
-/** What a machine is; null is what cannot be told. */
-export interface Hardware {
+/** What a machine is; null is what cannot be told. Of types, not interfaces, as it is sent and stored as JSON. */
+export type Hardware = {
   hostname: string
   /** The operating system and its version, such as Debian GNU/Linux 12 (bookworm). */
   os: string | null
@@ -55,13 +55,13 @@ export interface Hardware {
 }
 
 /** A filesystem. */
-export interface Disk {
+export type Disk = {
   mount: string
   sizeBytes: number
 }
 
 /** What a GPU is. */
-export interface HardwareGpu {
+export type HardwareGpu = {
   index: number
   uuid: string | null
   name: string

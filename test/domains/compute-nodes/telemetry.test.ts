@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { OWN_NODE_ID } from '../../../src/domains/compute-nodes/own-node.ts'
@@ -84,6 +84,16 @@ test('the machine of the server measures itself, and goes on with its history af
   })
   expect(after.telemetry[0]?.timestamp).toBe(latest.timestamp)
   expect(after.telemetry[0]?.gpus[0]?.name).toBe('NVIDIA H100 80GB HBM3')
+})
+
+test('the machine of the server says what it is', async () => {
+  const { hardware } = await ownNode()
+  expect(hardware).toMatchObject({
+    hostname: hostname(),
+    cpu: { threads: expect.any(Number) },
+    memoryTotalBytes: expect.any(Number),
+    gpus: [{ index: 0, name: 'NVIDIA H100 80GB HBM3' }],
+  })
 })
 
 test('who watches the machine of the server gets the latest sample at once, and then one after the other', async () => {
