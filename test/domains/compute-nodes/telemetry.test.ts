@@ -11,13 +11,16 @@ import {
   NodeHistoryDocument,
   NodeTelemetryDocument,
   OwnNodeDocument,
+  RunGpuUtilizationDocument,
   TotalTelemetryDocument,
 } from '../../../src/generated/operations.ts'
 import type { TelemetrySample } from '../../../src/machine/types.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import type { ApiClient } from '../../support/client.ts'
+import { endRuns } from '../../support/end-runs.ts'
 import { writeNvidiaSmi } from '../../support/nvidia-smi.ts'
 import { as } from '../../support/people.ts'
+import { seed } from '../../support/seed.ts'
 import { connectSubscriber } from '../../support/subscriber.ts'
 import { until } from '../../support/until.ts'
 import { gpuSample, sampleAt } from './support/telemetry.ts'
@@ -127,6 +130,23 @@ test('samples of an agent come to who watches it, and an agent that somebody wat
   ])
   await subscriber.close()
   await agent.close()
+})
+
+test('a run is told how busy the GPU is that it got, while it holds it', async () => {
+  const given = seed(app.api)
+  const project = await given.project({ command: ['sleep', '3600'] })
+  const id = await given.run({ project, resources: { gpuCount: 1 } })
+  let known: number | null = null
+  void (async () => {
+    for await (const { runUpdated } of app.api.watch(RunGpuUtilizationDocument, { id })) {
+      known = runUpdated.gpuUtilization
+    }
+  })()
+  // Whoever looks lets the machine measure itself more often.
+  await until('the utilization of the GPU', async () => (await ownNode()).latestTelemetry && known === 0.42)
+  await writeNvidiaSmi(programs, [{ 'utilization.gpu': 77 }])
+  await until('another one', async () => (await ownNode()).latestTelemetry && known === 0.77)
+  await endRuns(app.api)
 })
 
 test('there is nothing to watch of a node that is not there', async () => {
