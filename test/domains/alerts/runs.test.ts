@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase } from '../../../src/db/database.ts'
 import { isLoss } from '../../../src/domains/alerts/worker/runs.ts'
 import { AlertAcknowledgeDocument, AlertUpdatesDocument } from '../../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
@@ -83,6 +85,9 @@ describe('a loss that is not a number', () => {
     })
     expect(await given.state(runId)).toMatchObject({ status: 'RUNNING' })
 
+    await alerts.acknowledge(alert.id)
+    await alerts.changeRule({ ruleId: alert.rule?.id ?? '', level: 'INFO' })
+    await app.restart()
     await alerts.reportNaN(runId, 'eval_loss', 9)
     await given.cancel(runId, 0)
     await given.end(runId)
@@ -188,6 +193,21 @@ describe('who sees what', () => {
     expect(await finds({ condition: 'RUN_LOST' })).toBe(false)
     expect(await finds({ project: 'another' })).toBe(false)
   })
+})
+
+test('a run whose end was stored, and its alert not any more, is told of at the next start', async () => {
+  const runId = await given.run({ project: await given.project({ script: 'process.exit(1)' }) })
+  const { id } = await alerts.fires({ subject: runId })
+  // As if the server had been killed in between.
+  const database = await openDatabase(join(app.dataDir, 'trainyard.db'))
+  await database.transaction((tx) => tx.alert.delete({ where: { id } }))
+  await database.close()
+
+  await app.restart()
+
+  const next = await alerts.fires({ subject: runId })
+  expect(next).toMatchObject({ condition: 'RUN_FAILED', status: 'OPEN' })
+  expect(next.id).not.toBe(id)
 })
 
 test('a run that fails while the server is killed is told of at the next start, once', async () => {

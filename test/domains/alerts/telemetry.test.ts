@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
+import { alertTopics } from '../../../src/domains/alerts/topics.ts'
 import { createAlertWorker } from '../../../src/domains/alerts/worker/worker.ts'
 import { OWN_NODE_ID } from '../../../src/domains/compute-nodes/own-node.ts'
 import { nodeTopics } from '../../../src/domains/compute-nodes/topics.ts'
@@ -139,6 +140,32 @@ test('the defaults are 90 % CPU, 85 % memory, 90 % disk and 75 °C, where the ho
   ])
   const hot = (await alerts()).find(({ condition }) => condition === 'GPU_TEMPERATURE')
   expect(hot?.message).toContain('the temperature of GPU 3 is 81 °C')
+})
+
+test('a rule that is changed counts anew, and an open alert goes by it', async () => {
+  const rule = { where: { name: 'High CPU usage' } }
+  const change = async (threshold: number) => {
+    time += 1
+    const data = { threshold, updatedAt: new Date(time) }
+    await database.transaction((tx) => tx.alertRule.update({ ...rule, data }))
+    let isKnown = false
+    const stop = database.onStatement((sql) => {
+      isKnown ||= sql.includes('`Run`') // it looks at runs when it has looked at everything else
+    })
+    signals.notify(alertTopics.rules, 'any')
+    await until('the rule to be known', () => isKnown)
+    stop()
+  }
+  await measures(BUSY, 200)
+  await change(95)
+  await measures(BUSY, 298)
+  expect(await alerts()).toEqual([])
+  await measures(BUSY, 2)
+  expect(await alerts()).toMatchObject([{ resolvedAt: null }])
+
+  await change(99)
+  await measures(BUSY, 0)
+  expect(await alerts()).toMatchObject([{ resolvedAt: expect.any(Date) }])
 })
 
 test('what cannot be told changes nothing', async () => {

@@ -112,9 +112,6 @@ export function createTracker({ database, signals, log, now }: TrackerDependenci
     /** The rules of a condition. */
     rulesOf: (condition: AlertCondition): readonly Rule[] => rules.get(condition) ?? [],
 
-    /** Whether there is anything to be known of a rule and a subject. */
-    knows: (rule: Rule, subject: Subject): boolean => entries.has(keyOf(rule.id, subject.id)),
-
     /**
      * Says how something stands.
      *
@@ -169,8 +166,10 @@ export function createTracker({ database, signals, log, now }: TrackerDependenci
       const byId = new Map(all.map((rule) => [rule.id, rule]))
       for (const [key, entry] of entries) {
         const rule = byId.get(entry.rule.id)
-        if (!rule) entries.delete(key)
-        else if (rule.since.getTime() !== entry.rule.since.getTime()) entry.rule = rule
+        const isSame = rule?.since.getTime() === entry.rule.since.getTime()
+        // What was found by another rule, or threshold, is to be found anew.
+        if (!rule || (!isSame && entry.alertId === null)) entries.delete(key)
+        else entry.rule = rule
       }
       for (const { id, ruleId, subjectKind, subjectId } of open) {
         const rule = byId.get(ruleId ?? '')
