@@ -1,7 +1,6 @@
-import { join } from 'node:path'
-import { type Database, openDatabase } from '../../src/db/database.ts'
 import type { Prisma } from '../../src/generated/prisma/client.ts'
 import { newId } from '../../src/ids.ts'
+import { inDatabase } from './in-database.ts'
 
 /** What a test says of an event; the rest is as of something that the operator did just now. */
 export type StoredEvent = Partial<Prisma.AuditEventCreateManyInput>
@@ -29,13 +28,4 @@ export async function storeManyEvents(dataDir: string, count: number): Promise<v
     SELECT printf('aud_%026d', n), '2026-01-01T00:00:00.000+00:00', 'PROJECT_CREATED', 'OPERATOR', 'project ' || n, '{}'
     FROM numbers`
   await inDatabase(dataDir, (database) => database.transaction((tx) => tx.$executeRawUnsafe(statement)))
-}
-
-async function inDatabase(dataDir: string, work: (database: Database) => Promise<unknown>): Promise<void> {
-  const database = await openDatabase(join(dataDir, 'trainyard.db'))
-  try {
-    await work(database)
-  } finally {
-    await database.close()
-  }
 }

@@ -8,6 +8,7 @@ import type { DeploymentService } from '../deployments/service.ts'
 import { ACTIVE_STATUSES } from '../deployments/status.ts'
 import { parseInput } from '../input.ts'
 import type { RequestedEnd } from '../runs/cancels.ts'
+import { findLingering } from '../runs/lingering.ts'
 import type { RunService } from '../runs/service.ts'
 import { OCCUPYING_STATUSES } from '../runs/status.ts'
 import { requireNode } from './find.ts'
@@ -120,7 +121,11 @@ export function createNodeOperations(deps: NodeOperationDependencies) {
       return { runId: run.id, outcome: 'CANCELLING', ...NOTHING_MORE, message }
     }
     if (run.status === 'CANCELLING') {
-      const message = 'It was being cancelled already: it is not started again.'
+      const message = 'It was being cancelled already, and is not started again.'
+      return { runId: run.id, outcome: 'CANCELLING', ...NOTHING_MORE, message }
+    }
+    if (run.status === 'LOST') {
+      const message = 'It was given up before, and is not started again.'
       return { runId: run.id, outcome: 'CANCELLING', ...NOTHING_MORE, message }
     }
     return restartRun(deps, user, end)
@@ -142,7 +147,10 @@ export function createNodeOperations(deps: NodeOperationDependencies) {
 /** The runs and deployments that have, or may have, processes on a node. */
 async function workOn(tx: Transaction, nodeId: string): Promise<{ runs: Run[]; deployments: Deployment[] }> {
   const runs = await tx.run.findMany({
-    where: { nodeId, status: { in: OCCUPYING_STATUSES } },
+    where: {
+      nodeId,
+      OR: [{ status: { in: OCCUPYING_STATUSES } }, { status: 'LOST', id: { in: await findLingering(tx) } }],
+    },
     orderBy: { id: 'asc' },
   })
   const deployments = await tx.deployment.findMany({
