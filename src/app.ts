@@ -214,7 +214,7 @@ export async function startApp(
         runs,
         deployments: deployments.services.deployments,
       }),
-      overview: createOverviewService(shared),
+      overview: createOverviewService({ ...shared, latestTelemetry: nodes.latest }),
       artifacts: createArtifactService(shared),
       runRecords: createRunRecords(shared),
       runWatcher: createRunWatcher(shared),

@@ -71,6 +71,15 @@ const OverviewType = builder.objectRef<Overview>('Overview').implement({
       description: 'The projects that have runs on compute nodes now, with these.',
       resolve: ({ nodesPerProject }) => nodesPerProject,
     }),
+    averageCpuUsage: t.exposeFloat('averageCpuUsage', {
+      nullable: true,
+      description:
+        'How busy the processors of the compute nodes that are heard of are, in percent, each node counting the same; null before any has measured itself.',
+    }),
+    averageMemoryUsage: t.exposeFloat('averageMemoryUsage', {
+      nullable: true,
+      description: 'How much of their memory is in use, in percent, in the same way.',
+    }),
   }),
 })
 

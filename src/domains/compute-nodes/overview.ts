@@ -1,5 +1,6 @@
 import type { Database } from '../../db/database.ts'
 import type { ComputeNode, Project } from '../../generated/prisma/client.ts'
+import type { TelemetrySample } from '../../machine/types.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { visibleDeployments } from '../deployments/access.ts'
 import { type DeploymentStatus, toDeploymentStatus } from '../deployments/status.ts'
@@ -19,12 +20,22 @@ export interface Overview {
   deploymentCounts: StatusCount<DeploymentStatus>[]
   nodeCounts: StatusCount<NodeStatus>[]
   nodesPerProject: { project: Project; computeNodes: ComputeNode[] }[]
+  /** Of the nodes that are heard of and have measured themselves, in percent; null when none has. */
+  averageCpuUsage: number | null
+  averageMemoryUsage: number | null
+}
+
+/** What an overview is made of. */
+interface OverviewDependencies {
+  database: Database
+  /** What a node measured last. */
+  latestTelemetry(nodeId: string): TelemetrySample | null
 }
 
 export type OverviewService = ReturnType<typeof createOverviewService>
 
 /** Sums up what there is. */
-export function createOverviewService({ database: { prisma } }: { database: Database }) {
+export function createOverviewService({ database: { prisma }, latestTelemetry }: OverviewDependencies) {
   return {
     /** @throws ForbiddenError for the process of a run */
     async read(principal: Principal): Promise<Overview> {
@@ -48,6 +59,10 @@ export function createOverviewService({ database: { prisma } }: { database: Data
           orderBy: { projectId: 'asc' },
         }),
       ])
+      const samples = nodes
+        .filter(({ isOnline }) => isOnline)
+        .map(({ id }) => latestTelemetry(id))
+        .filter((sample) => sample !== null)
       const ofProjects = Map.groupBy(places, ({ project }) => project.id)
       return {
         runCounts: runs.map(({ status, _count }) => ({ status: toRunStatus(status), count: _count._all })),
@@ -65,7 +80,13 @@ export function createOverviewService({ database: { prisma } }: { database: Data
           const [first] = ofProject
           return first ? [{ project: first.project, computeNodes }] : []
         }),
+        averageCpuUsage: meanOf(samples.map(({ cpuUsage }) => cpuUsage)),
+        averageMemoryUsage: meanOf(samples.map(({ memoryUsage }) => memoryUsage)),
       }
     },
   }
+}
+
+function meanOf(values: number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length
 }

@@ -6,6 +6,7 @@ import { endRuns } from '../../support/end-runs.ts'
 import { givenPerson } from '../../support/people.ts'
 import { seed } from '../../support/seed.ts'
 import { storeNode } from '../../support/stored-nodes.ts'
+import { until } from '../../support/until.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -62,4 +63,16 @@ test('an overview counts what one may see, and nothing else', async () => {
     runCounts: [{ status: 'RUNNING', count: 1 }],
     nodesPerProject: [{ project: { name: 'shown' }, computeNodes }],
   })
+})
+
+test('an overview says how busy the nodes are that are heard of', async () => {
+  const { averageCpuUsage, averageMemoryUsage } = await until('a measurement', async () => {
+    const { overview } = await app.api.send(HowAllStandsDocument, {})
+    return overview.averageMemoryUsage !== null && overview
+  })
+
+  for (const usage of [averageCpuUsage, averageMemoryUsage]) {
+    expect(usage).toBeGreaterThanOrEqual(0)
+    expect(usage).toBeLessThanOrEqual(100)
+  }
 })
