@@ -184,6 +184,7 @@ export async function startApp(
       executor,
       environment: inheritedEnvironment,
       deploymentsDir: join(dataDir, 'deployments'),
+      latestGpus: () => null,
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })

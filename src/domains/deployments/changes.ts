@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Transaction } from '../../db/database.ts'
-import { ConflictError, UnavailableError, ValidationError } from '../../errors.ts'
+import { ConflictError, ValidationError } from '../../errors.ts'
 import type { Deployment, ModelServer } from '../../generated/prisma/client.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
@@ -14,9 +14,9 @@ import { UpdateDeploymentInput } from './inputs.ts'
 import { announceDeployment, settle, targetOf } from './lifecycle.ts'
 import { addServer, noteInLog, setToWork } from './model-servers.ts'
 import { findModel } from './models.ts'
-import type { Place } from './places.ts'
+import { mayBeElsewhere, requirePlacement } from './placement.ts'
+import { NoRoomError, type Place } from './places/places.ts'
 import { type ServerSettings, servesTheSame, settingsOf } from './settings.ts'
-import { checkStartable } from './startable.ts'
 import { isActive } from './status.ts'
 
 /** Changes of deployments, also of those that serve. */
@@ -56,17 +56,16 @@ export function createDeploymentChanges(deps: DeploymentDependencies) {
           })
         })
       } else {
-        checkStartable(deps, settings, engine)
         const server = await places
           .reserve(settings, engine, async (tx, place) => {
             await write(tx)
             return replaceServer(tx, before, settings, place)
           })
           .catch((error: unknown) => {
-            if (!(error instanceof UnavailableError)) throw error
+            if (!(error instanceof NoRoomError)) throw error
             const advice =
               'Where there is no room for two model servers, stop it, change it, and start it again.'
-            throw new UnavailableError(`${error.message} ${advice}`)
+            throw new NoRoomError(`${error.message} ${advice}`)
           })
         setToWork(signals, before, server)
       }
@@ -83,7 +82,9 @@ export function createDeploymentChanges(deps: DeploymentDependencies) {
   ) {
     const old = settingsOf(before)
     const isNewModel = Boolean(request.modelPath ?? request.artifactId)
-    const model = isNewModel ? await findModel(deps, principal, request) : null
+    const placement =
+      request.placement === undefined ? old : await requirePlacement(prisma, request.placement)
+    const model = isNewModel ? await findModel(deps, principal, request, mayBeElsewhere(placement)) : null
     if (model && model.projectId !== null && model.projectId !== before.projectId) {
       throw ValidationError.at('artifactId', 'A deployment serves artifacts of its own project only.')
     }
@@ -101,6 +102,8 @@ export function createDeploymentChanges(deps: DeploymentDependencies) {
       gpuCount: keep(request.gpuCount, old.gpuCount),
       preferredGpu: keep(request.preferredGpu, old.preferredGpu),
       healthPath: keep(request.healthPath, isNewEngine ? null : old.healthPath) ?? engine.healthPath,
+      wantedNodeId: placement.wantedNodeId,
+      wantedLabels: placement.wantedLabels,
     }
     checkExtraArguments(settings.extraArgs, deps)
     return { settings, engine }

@@ -3,7 +3,7 @@ import type { Prisma } from '../../generated/prisma/client.ts'
 import type { Signals } from '../../streams/signals.ts'
 import type { EngineService } from './engines.ts'
 import type { ModelDependencies } from './models.ts'
-import type { Places } from './places.ts'
+import type { Places } from './places/places.ts'
 
 /** What a resolver asks for besides. */
 export type DeploymentQuery = { include?: Prisma.DeploymentInclude; select?: Prisma.DeploymentSelect }

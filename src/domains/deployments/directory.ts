@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ConflictError, NotFoundError, UnavailableError } from '../../errors.ts'
 import type { ModelDirectory, ServedModel, Upstream } from '../../gateway/model-directory.ts'
-import { localUrl } from '../../local-url.ts'
 import { outageOf } from '../../outage.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { waitFor } from '../../streams/wait.ts'
@@ -23,8 +22,6 @@ export interface DirectoryDependencies {
   served: ServedModels
   usage: UsageCounter
   load: Load
-  /** The address that model servers listen on. */
-  deploymentHost: string
   /** How long a model server may take to become healthy: so long does a request wait for it. */
   deploymentStartSeconds: number
 }
@@ -65,12 +62,12 @@ export function createModelDirectory(deps: DirectoryDependencies): DeploymentDir
     return targets[turn % targets.length]
   }
 
-  function hold(deploymentId: string, { modelServerId, ownName, port }: Target): Upstream {
+  function hold(deploymentId: string, { modelServerId, ownName, url }: Target): Upstream {
     const end = load.begin(modelServerId)
     lastUsed.set(deploymentId, Date.now())
     return {
       deploymentId,
-      url: localUrl(deps.deploymentHost, port),
+      url,
       modelName: ownName,
       release() {
         lastUsed.set(deploymentId, Date.now())

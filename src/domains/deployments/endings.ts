@@ -36,13 +36,19 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
      * Stops a deployment: SIGTERM to all processes, and SIGKILL at once when it is forced. Returns when they are gone.
      *
      * @throws NotFoundError, ForbiddenError, ConflictError when there is nothing to stop, or when they have not ended
-     *   within the grace; they are not killed then
+     *   within the grace, in which case they are not killed, or when nothing is heard of their node
      */
     async stop(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
       const user = requireUser(principal, 'RUN')
       const { deploymentId, force } = parseInput(StopDeploymentInput, input)
       const { name } = await requestStop(user, deploymentId, force ? 0 : null)
-      if (!(await hasStopped(deploymentId, graceMs + (force ? KILL_MS : 0)))) {
+      const end = await waitForEnd(deploymentId, graceMs + (force ? KILL_MS : 0))
+      if (typeof end === 'object') {
+        throw new ConflictError(
+          `Compute node ${end.away} is not heard of: deployment ${name} is stopped when that is back.`,
+        )
+      }
+      if (end === 'late') {
         throw new ConflictError(
           `Deployment ${name} has not ended within ${deps.deploymentStopSeconds} s after SIGTERM. It goes on being stopped; force kills it.`,
         )
@@ -59,7 +65,8 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
      * nothing is left, neither of its processes nor of its reservations.
      *
      * @returns the deployment as it was
-     * @throws NotFoundError, ForbiddenError, ConflictError when its processes outlive even that
+     * @throws NotFoundError, ForbiddenError, ConflictError when its processes outlive even that, or nothing is heard of
+     *   their node
      */
     async delete(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
       requireUser(principal, 'RUN')
@@ -76,13 +83,15 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
         return { key: { id: found.id, logStreamId: found.logStreamId }, asItWas }
       })
       await passOn(key)
-      const isGone = await waitFor(
-        { signals, topic: deploymentTopics.changed(key.id), timeoutMs: graceMs + KILL_MS },
-        async () => (await statusOf(key.id)) === null || null,
-      )
-      if (isGone) {
+      const end = await waitForEnd(key.id, graceMs + KILL_MS)
+      if (end === 'over') {
         await rm(deploymentFolder(deps.deploymentsDir, key.id), { recursive: true, force: true })
         return asItWas
+      }
+      if (typeof end === 'object') {
+        throw new ConflictError(
+          `Compute node ${end.away} is not heard of: the deployment is removed when that is back.`,
+        )
       }
       throw new ConflictError('The processes of this deployment do not end. It is removed when they do.')
     },
@@ -144,11 +153,32 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
 
   /** Waits until the processes of a deployment are gone that is being stopped. @returns false when they are not in time */
   async function hasStopped(deploymentId: string, timeoutMs: number): Promise<boolean> {
-    const isOver = await waitFor(
+    return (await waitForEnd(deploymentId, timeoutMs)) === 'over'
+  }
+
+  /** Waits for the end of a deployment, but not for that of a node that is not heard of. */
+  async function waitForEnd(
+    deploymentId: string,
+    timeoutMs: number,
+  ): Promise<'over' | 'late' | { away: string }> {
+    const end = await waitFor(
       { signals, topic: deploymentTopics.changed(deploymentId), timeoutMs },
-      async () => (await statusOf(deploymentId)) !== 'STOPPING' || null,
+      async (): Promise<'over' | { away: string } | null> => {
+        if ((await statusOf(deploymentId)) !== 'STOPPING') return 'over'
+        const away = await awayNode(deploymentId)
+        return away === null ? null : { away }
+      },
     )
-    return isOver !== null
+    return end ?? 'late'
+  }
+
+  /** The name of a node that has something of a deployment and is not heard of. */
+  async function awayNode(deploymentId: string): Promise<string | null> {
+    const found = await prisma.modelServer.findFirst({
+      where: { deploymentId, node: { isOnline: false } },
+      select: { node: { select: { name: true } } },
+    })
+    return found?.node.name ?? null
   }
 
   /** Asks the processes to end; those that are not asked because this server dies, the next one asks. */

@@ -1,6 +1,7 @@
 import type { Prisma } from '../../generated/prisma/client.ts'
 import { kindOfId } from '../../ids.ts'
 import { searchText } from '../../search-text.ts'
+import { byIdOrName } from '../names.ts'
 import type { DeploymentStatus } from './status.ts'
 
 /** Which deployments a list shows; unset parts do not restrict. */
@@ -11,6 +12,8 @@ export interface DeploymentFilter {
   /** Id or name. */
   project?: string | null
   environment?: string | null
+  /** Id or name. */
+  computeNode?: string | null
 }
 
 /** The deployments that a filter selects. */
@@ -18,7 +21,7 @@ export function matchingDeployments(
   filter: DeploymentFilter | null | undefined,
 ): Prisma.DeploymentWhereInput {
   if (!filter) return {}
-  const { model, tag, status, project, environment } = filter
+  const { model, tag, status, project, environment, computeNode } = filter
   return {
     ...(model && {
       OR: [
@@ -30,6 +33,7 @@ export function matchingDeployments(
     ...(tag && { tags: { some: { value: tag } } }),
     ...(status && { status }),
     ...(environment && { environment }),
+    ...(computeNode && { modelServers: { some: { node: byIdOrName('ComputeNode', computeNode) } } }),
     ...(project &&
       (kindOfId(project) === 'Project' ? { projectId: project } : { project: { name: project } })),
   }

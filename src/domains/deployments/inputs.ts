@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { JsonObjectInput, NameInput, TextInput } from '../input.ts'
+import { PlacementInput } from '../runs/inputs.ts'
 
 const Argument = z
   .string()
@@ -43,6 +44,7 @@ const Settings = z.object({
   extraArgs: ArgumentsInput.nullish(),
   preferredGpu: GpuIndex.nullish(),
   gpuCount: GpuCount.nullish(),
+  placement: PlacementInput.nullish(),
   healthPath: HealthPath.nullish(),
   idleUnloadSeconds: IdleSeconds.nullish(),
 })

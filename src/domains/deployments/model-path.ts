@@ -18,10 +18,16 @@ const HUB_NAME = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/
  * Links are followed before it is decided whether a path lies there. Of what lies elsewhere nothing is told, not
  * even whether it exists.
  *
+ * @param mayBeElsewhere whether it may be served by another machine: then an absolute path under one of these folders is
+ *   taken for what lies there, if nothing lies here
  * @returns the path without links, or the name
  * @throws ValidationError at modelPath
  */
-export async function resolveModelPath(given: string, sources: ModelSources): Promise<string> {
+export async function resolveModelPath(
+  given: string,
+  sources: ModelSources,
+  mayBeElsewhere = false,
+): Promise<string> {
   if (given.includes('\0') || given.split(/[\\/]/).includes('..')) {
     throw ValidationError.at('modelPath', 'Must be a plain path, without "..".')
   }
@@ -34,6 +40,10 @@ export async function resolveModelPath(given: string, sources: ModelSources): Pr
     throw ValidationError.at('modelPath', outside(sources))
   }
   if (sources.allowHubModels && HUB_NAME.test(given)) return given
+  if (mayBeElsewhere && isAbsolute(given)) {
+    const path = resolve(given)
+    if (sources.modelRoots.some((root) => liesUnder(path, root))) return path
+  }
   const isInside = roots.some(({ root, real }) => liesUnder(given, root) || liesUnder(given, real))
   throw ValidationError.at(
     'modelPath',

@@ -4,7 +4,7 @@ import { newId } from '../../ids.ts'
 import { appendLogLines } from '../../streams/log-lines.ts'
 import type { Signals } from '../../streams/signals.ts'
 import { announceDeployment, type DeploymentKey, deploymentTopics } from './lifecycle.ts'
-import type { Place } from './places.ts'
+import type { Place } from './places/places.ts'
 import type { ServerSettings } from './settings.ts'
 import type { ModelServerPhase } from './status.ts'
 
@@ -13,7 +13,7 @@ export async function addServer(
   tx: Transaction,
   { id: deploymentId, revision }: Pick<Deployment, 'id' | 'revision'>,
   settings: ServerSettings,
-  { port, gpus, argv }: Place,
+  { nodeId, port, gpus, argv }: Place,
   at: Date,
 ): Promise<ModelServer> {
   const phase: ModelServerPhase = 'WAITING'
@@ -21,6 +21,7 @@ export async function addServer(
     data: {
       id: newId('ModelServer'),
       deploymentId,
+      nodeId,
       revision,
       settings: { ...settings },
       port,
@@ -29,7 +30,7 @@ export async function addServer(
       launchAt: at,
       tryingSince: at,
       createdAt: at,
-      gpus: { create: gpus.map((gpu) => ({ gpu })) },
+      gpus: { create: gpus.map((gpu) => ({ nodeId, gpu })) },
     },
   })
 }

@@ -28,15 +28,17 @@ export interface ModelDependencies extends ModelSources {
 /**
  * The model that somebody names, by an artifact that they see or by a path.
  *
+ * @param mayBeElsewhere whether it may be served by another machine, and a path be one there
  * @throws NotFoundError, ValidationError, UnavailableError when an artifact is not on this machine
  */
 export async function findModel(
   deps: ModelDependencies,
   principal: Principal,
   given: { artifactId?: string | null | undefined; modelPath?: string | null | undefined },
+  mayBeElsewhere: boolean,
 ): Promise<Model> {
   if (given.artifactId) return findArtifact(deps, principal, given.artifactId)
-  const modelPath = await resolveModelPath(given.modelPath ?? '', deps)
+  const modelPath = await resolveModelPath(given.modelPath ?? '', deps, mayBeElsewhere)
   return {
     modelPath,
     artifactId: null,

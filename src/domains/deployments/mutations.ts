@@ -1,6 +1,7 @@
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
 import { resultUnion } from '../../graphql/errors.ts'
+import { PlacementInput } from '../runs/placement.schema.ts'
 import { DeploymentType } from './schema.ts'
 
 const EXTRA_ARGS =
@@ -13,7 +14,7 @@ const CreateDeploymentInput = builder.inputType('CreateDeploymentInput', {
   fields: (t) => ({
     modelPath: t.string({
       description:
-        'A file or folder under one of the folders that the server serves models from, absolute or from there; or org/name on the Hugging Face hub where the server allows that.',
+        'A file or folder under one of the folders that the server serves models from, absolute or from there; or org/name on the Hugging Face hub where the server allows that. What lies on the server is brought to the compute node that serves it; an absolute path at which nothing lies there is one of that node.',
     }),
     artifactId: t.id({
       description: 'A checkpoint or model that a run produced. It is deployed in its project.',
@@ -36,6 +37,11 @@ const CreateDeploymentInput = builder.inputType('CreateDeploymentInput', {
     }),
     gpuCount: t.int({
       description: 'How many GPUs to take; one where there are any unless given, 0 for none.',
+    }),
+    placement: t.field({
+      type: PlacementInput,
+      description:
+        "The compute node that serves it, which must be ONLINE: by name, or any that has the labels; the server's own unless given.",
     }),
     healthPath: t.string({ description: "Where its health is asked for; the engine's unless given." }),
     idleUnloadSeconds: t.int({ description: IDLE }),
@@ -62,6 +68,10 @@ const UpdateDeploymentInput = builder.inputType('UpdateDeploymentInput', {
     extraArgs: t.stringList({ description: `${EXTRA_ARGS} Takes a restart.` }),
     preferredGpu: t.int({ description: 'Another GPU. Takes a restart.' }),
     gpuCount: t.int({ description: 'Another number of GPUs. Takes a restart.' }),
+    placement: t.field({
+      type: PlacementInput,
+      description: "Another compute node; null for the server's own. Takes a restart.",
+    }),
     healthPath: t.string({ description: 'Where its health is asked for. Takes a restart.' }),
   }),
 })
@@ -88,10 +98,10 @@ builder.mutationFields((t) => ({
   createDeployment: t.prismaField({
     type: DeploymentType,
     description:
-      'Deploys a model: reserves a port and GPUs and starts a model server, which is RUNNING once it is healthy.',
+      'Deploys a model: reserves a port and GPUs of a compute node and starts a model server, which is RUNNING once it is healthy.',
     errors: resultUnion(
       'CreateDeploymentResult',
-      'The deployment, or why there is none. An engine that is not installed, or no free port or GPU, is an UnavailableError.',
+      'The deployment, or why there is none. An engine that is not installed, no free port or GPU, or a compute node that takes no work is an UnavailableError.',
     ),
     args: { input: t.arg({ type: CreateDeploymentInput, required: true, description: 'The model.' }) },
     resolve: (query, _root, { input }, context) =>
@@ -119,7 +129,7 @@ builder.mutationFields((t) => ({
   stopDeployment: t.prismaField({
     type: DeploymentType,
     description:
-      'Stops a deployment: SIGTERM to all its processes. It answers when they are gone; a ConflictError when they have not ended within the grace, after which force kills them.',
+      'Stops a deployment: SIGTERM to all its processes. It answers when they are gone; a ConflictError when they have not ended within the grace, after which force kills them, or when their compute node is not heard of: they end when it is back.',
     errors: resultUnion('StopDeploymentResult', 'The stopped deployment, or why it is not.'),
     args: {
       input: t.arg({ type: StopDeploymentInput, required: true, description: 'The deployment to stop.' }),
@@ -130,7 +140,7 @@ builder.mutationFields((t) => ({
   deleteDeployment: t.prismaField({
     type: DeploymentType,
     description:
-      'Removes a deployment with its log, its port and its GPUs. What still runs of it is ended first, and killed after the grace.',
+      'Removes a deployment with its log, its port and its GPUs. What still runs of it is ended first, and killed after the grace. While the compute node of that is not heard of it is a ConflictError: the deployment goes when the node is back.',
     errors: resultUnion('DeleteDeploymentResult', 'The deployment as it was, or why it was not deleted.'),
     args: {
       input: t.arg({ type: DeleteDeploymentInput, required: true, description: 'The deployment to delete.' }),

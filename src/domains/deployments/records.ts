@@ -1,8 +1,8 @@
 import type { Database } from '../../db/database.ts'
-import { localUrl } from '../../local-url.ts'
 import { type LogPage, type LogPageArgs, readLogPage } from '../../streams/log-pages.ts'
 import { storedStrings } from '../input.ts'
 import { quoteForShell } from '../runs/command.ts'
+import { type AddressedNode, serverUrl } from './places/address.ts'
 import type { UsageBucket, UsageCounter, UsageRequest } from './usage.ts'
 
 export type DeploymentRecords = ReturnType<typeof createDeploymentRecords>
@@ -11,7 +11,7 @@ export type DeploymentRecords = ReturnType<typeof createDeploymentRecords>
 export function createDeploymentRecords(deps: {
   database: Database
   usage: UsageCounter
-  /** The address that model servers listen on. */
+  /** The address that model servers listen on, on the server's own machine. */
   deploymentHost: string
 }) {
   return {
@@ -27,7 +27,10 @@ export function createDeploymentRecords(deps: {
     commandOf: (server: { argv: unknown } | null): string | null =>
       server && quoteForShell(storedStrings(server.argv)),
 
-    /** Where what listens on a port answers. */
-    endpoint: (port: number): string => `${localUrl(deps.deploymentHost, port)}/v1`,
+    /** Where a model server answers; null without one, or when nobody knows the address of its node. */
+    endpoint(server: { node: AddressedNode; port: number } | null): string | null {
+      const url = server && serverUrl(server.node, server.port, deps.deploymentHost)
+      return url === null ? null : `${url}/v1`
+    },
   }
 }

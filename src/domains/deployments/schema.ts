@@ -1,12 +1,15 @@
 import type { Prisma } from '../../generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
 import { principalOf } from '../../graphql/context.ts'
+import { ComputeNodeObject } from '../compute-nodes/schema.ts'
 import { storedStrings } from '../input.ts'
 import { ProjectType } from '../projects/schema.ts'
 import { LogConnectionType, LogFilterInput } from '../runs/logs.schema.ts'
 import { mayChange } from './access.ts'
 import { matchingDeployments } from './filter.ts'
+import { DeploymentPlacementType } from './placement.schema.ts'
 import { type DeploymentStatus, isActive, toDeploymentStatus } from './status.ts'
+import { statusReasonOf } from './status-reason.ts'
 import { UsageBucketType } from './usage.schema.ts'
 import { MAX_USAGE_POINTS } from './usage.ts'
 
@@ -35,6 +38,7 @@ const SERVERS = {
       port: true,
       pid: true,
       argv: true,
+      node: { select: { id: true, name: true, address: true, isOnline: true } },
       gpus: { select: { gpu: true }, orderBy: { gpu: 'asc' } },
     },
   },
@@ -89,8 +93,24 @@ export const DeploymentType = builder.prismaNode('Deployment', {
       description: 'The arguments that were added to the command of the engine.',
       resolve: (deployment) => storedStrings(deployment.extraArgs),
     }),
+    placement: t.variant(DeploymentPlacementType, {
+      description: 'Where it was asked to be served.',
+    }),
+    computeNode: t.field({
+      type: ComputeNodeObject,
+      nullable: true,
+      description: 'Where its model server is; null when there is none.',
+      select: (_args, _context, nested) => ({
+        modelServers: {
+          ...SERVERS.modelServers,
+          select: { ...SERVERS.modelServers.select, node: nested(true) },
+        },
+      }),
+      resolve: ({ modelServers }) => shown(modelServers)?.node ?? null,
+    }),
     gpuIds: t.intList({
-      description: 'The GPUs that are its own now, as nvidia-smi numbers them; empty without.',
+      description:
+        'The GPUs of its compute node that are its own now, as nvidia-smi numbers them there; empty without.',
       select: SERVERS,
       resolve: ({ modelServers }) => shown(modelServers)?.gpus.map(({ gpu }) => gpu) ?? [],
     }),
@@ -119,9 +139,12 @@ export const DeploymentType = builder.prismaNode('Deployment', {
       description: 'Where it is.',
       resolve: (deployment) => toDeploymentStatus(deployment.status),
     }),
-    statusReason: t.exposeString('statusReason', {
+    statusReason: t.string({
       nullable: true,
-      description: 'Why it is there; of one that failed, with the last lines of its log.',
+      description:
+        'Why it is there; of one that failed, with the last lines of its log; of one that waits for a compute node, that.',
+      select: { ...SERVERS, status: true, statusReason: true },
+      resolve: statusReasonOf,
     }),
     healthy: t.boolean({
       description: 'Whether it answers requests.',
@@ -146,12 +169,10 @@ export const DeploymentType = builder.prismaNode('Deployment', {
     endpoint: t.string({
       nullable: true,
       description:
-        'Where its model server answers, e.g. http://127.0.0.1:8100/v1; from elsewhere, use /v1 of Trainyard itself. Null when it is not there.',
+        'Where its model server answers, e.g. http://127.0.0.1:8100/v1, as seen from the server; from elsewhere, use /v1 of Trainyard itself. Null when it is not there.',
       select: SERVERS,
-      resolve: ({ modelServers }, _args, { services }) => {
-        const server = shown(modelServers)
-        return server && services.deploymentRecords.endpoint(server.port)
-      },
+      resolve: ({ modelServers }, _args, { services }) =>
+        services.deploymentRecords.endpoint(shown(modelServers)),
     }),
     logs: t.field({
       type: LogConnectionType,
@@ -248,6 +269,7 @@ const DeploymentFilter = builder.inputType('DeploymentFilter', {
     status: t.field({ type: DeploymentStatusEnum, description: 'Only of this status.' }),
     project: t.string({ description: 'Only in this project: its id or name.' }),
     environment: t.string({ description: 'Only of this environment.' }),
+    computeNode: t.string({ description: 'Only with a model server on this compute node: its id or name.' }),
   }),
 })
 

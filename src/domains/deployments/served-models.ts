@@ -1,8 +1,10 @@
 import type { Database } from '../../db/database.ts'
 import type { Deployment, ModelServer } from '../../generated/prisma/client.ts'
 import type { Signals } from '../../streams/signals.ts'
+import { nodeTopics } from '../compute-nodes/topics.ts'
 import { storedStrings } from '../input.ts'
 import { deploymentTopics } from './lifecycle.ts'
+import { serverUrl } from './places/address.ts'
 import { settingsOf } from './settings.ts'
 
 /** A model server that answers requests. */
@@ -12,7 +14,8 @@ export interface Target {
   name: string
   /** What it calls its model itself; null when that is its name. */
   ownName: string | null
-  port: number
+  /** Where it is reached. */
+  url: string
   healthySince: Date
 }
 
@@ -31,26 +34,40 @@ export interface ServedModels {
   stop(): void
 }
 
-/** Reads again after every change of a deployment. */
-export function createServedModels(deps: { database: Database; signals: Signals }): ServedModels {
+/** Reads again after every change of a deployment, or of a node. What is on a node that is not heard of serves nobody. */
+export function createServedModels(deps: {
+  database: Database
+  signals: Signals
+  /** The address that model servers listen on, on the server's own machine. */
+  deploymentHost: string
+}): ServedModels {
   let current: Promise<ServedDeployment[]> | null = null
-  const stop = deps.signals.listen(deploymentTopics.any, () => {
-    current = null
-  })
+  const stops = [deploymentTopics.any, nodeTopics.any].map((topic) =>
+    deps.signals.listen(topic, () => {
+      current = null
+    }),
+  )
 
   async function load(): Promise<ServedDeployment[]> {
     const rows = await deps.database.prisma.deployment.findMany({
       where: { removing: false },
       include: {
         createdBy: { select: { username: true } },
-        modelServers: { where: { phase: 'HEALTHY', ending: false }, orderBy: { revision: 'asc' } },
+        modelServers: {
+          where: { phase: 'HEALTHY', ending: false, node: { isOnline: true } },
+          include: { node: { select: { id: true, address: true } } },
+          orderBy: { revision: 'asc' },
+        },
       },
       orderBy: { id: 'asc' },
     })
     return rows.map(({ createdBy, modelServers, ...deployment }) => ({
       deployment,
       madeBy: createdBy.username,
-      targets: modelServers.map(targetOf),
+      targets: modelServers.flatMap((server) => {
+        const url = serverUrl(server.node, server.port, deps.deploymentHost)
+        return url === null ? [] : [targetOf(server, url)]
+      }),
     }))
   }
 
@@ -64,17 +81,19 @@ export function createServedModels(deps: { database: Database; signals: Signals 
       })
       return loading
     },
-    stop,
+    stop() {
+      for (const stop of stops) stop()
+    },
   }
 }
 
-function targetOf({ id, settings, argv, port, healthySince, createdAt }: ModelServer): Target {
+function targetOf({ id, settings, argv, healthySince, createdAt }: ModelServer, url: string): Target {
   const { name, modelPath } = settingsOf(settings)
   return {
     modelServerId: id,
     name,
     ownName: isTold(storedStrings(argv), name) ? null : modelPath,
-    port,
+    url,
     healthySince: healthySince ?? createdAt,
   }
 }

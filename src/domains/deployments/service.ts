@@ -15,13 +15,14 @@ import { DEFAULT_ENGINE } from './built-in-engines.ts'
 import { createDeploymentChanges } from './changes.ts'
 import type { DeploymentDependencies, DeploymentQuery } from './dependencies.ts'
 import { createDeploymentEndings } from './endings.ts'
+import { checkExtraArguments } from './extra-arguments.ts'
 import { type DeploymentFilter, matchingDeployments } from './filter.ts'
 import { CreateDeploymentInput, DeploymentInput } from './inputs.ts'
 import { targetOf, transition } from './lifecycle.ts'
 import { addServer, setToWork } from './model-servers.ts'
 import { findModel } from './models.ts'
+import { mayBeElsewhere, requirePlacement } from './placement.ts'
 import { type ServerSettings, settingsOf } from './settings.ts'
-import { checkStartable } from './startable.ts'
 
 type DeploymentListQuery = Pick<
   Prisma.DeploymentFindManyArgs,
@@ -67,7 +68,7 @@ export function createDeploymentService(deps: DeploymentDependencies) {
      * Deploys a model: reserves a port and GPUs and lets a model server be started.
      *
      * @throws NotFoundError, ForbiddenError, ValidationError, ConflictError, UnavailableError when the engine is not
-     *   installed, or no port or GPU is free
+     *   installed, no port or GPU is free, or the compute node takes no work
      */
     async create(principal: Principal, input: unknown, query: DeploymentQuery = {}): Promise<Deployment> {
       const { userId } = requireUser(principal, 'RUN')
@@ -79,7 +80,8 @@ export function createDeploymentService(deps: DeploymentDependencies) {
           select: { id: true, requestHash: true },
         })
       const id = await makeOnce({ key, request }, earlier, async (requestHash) => {
-        const model = await findModel(deps, principal, request)
+        const placement = await requirePlacement(prisma, request.placement)
+        const model = await findModel(deps, principal, request, mayBeElsewhere(placement))
         const projectId = await projectOf(principal, request.project, model.projectId)
         const engineName = request.engine ?? DEFAULT_ENGINE
         const engine = await engines.use(engineName)
@@ -93,15 +95,17 @@ export function createDeploymentService(deps: DeploymentDependencies) {
           gpuCount: request.gpuCount ?? null,
           preferredGpu: request.preferredGpu ?? null,
           healthPath: request.healthPath ?? engine.healthPath,
+          ...placement,
         }
-        checkStartable(deps, settings, engine)
+        checkExtraArguments(settings.extraArgs, deps)
         const made = await places.reserve(settings, engine, async (tx, place) => {
-          const { artifactId, ...columns } = settings
+          const { artifactId, wantedNodeId, ...columns } = settings
           const deployment = await tx.deployment.create({
             data: {
               ...columns,
               id: newId('Deployment'),
               artifact: connect(artifactId),
+              wantedNode: connect(wantedNodeId),
               project: connect(projectId),
               createdBy: { connect: { id: userId } },
               logStream: { create: {} },
@@ -175,7 +179,7 @@ export function createDeploymentService(deps: DeploymentDependencies) {
   async function startAgain(deployment: Deployment, also: (tx: Transaction) => Promise<void>): Promise<void> {
     const settings = settingsOf(deployment)
     const engine = await engines.use(settings.engine)
-    checkStartable(deps, settings, engine)
+    checkExtraArguments(settings.extraArgs, deps)
     const server = await places.reserve(settings, engine, async (tx, place) => {
       const isDone = await transition(tx, deployment.id, 'PENDING', now(), {
         statusReason: null,

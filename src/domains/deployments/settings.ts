@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { parseInput } from '../input.ts'
+import type { PlacementWishes } from './placement.ts'
 
 /** What a model server is started with: a change of any of it takes another process. */
-export interface ServerSettings {
+export interface ServerSettings extends PlacementWishes {
   name: string
   modelPath: string
   artifactId: string | null
@@ -24,6 +25,12 @@ const StoredSettings = z.object({
   gpuCount: z.number().nullable(),
   preferredGpu: z.number().nullable(),
   healthPath: z.string(),
+  // What was stored before there were other nodes says nothing of them.
+  wantedNodeId: z.string().nullable().default(null),
+  wantedLabels: z
+    .record(z.string(), z.string())
+    .nullish()
+    .transform((labels) => labels ?? {}),
 }) satisfies z.ZodType<ServerSettings>
 
 /** The settings of a deployment, or those that were stored of a model server. */
@@ -38,5 +45,9 @@ export function servesTheSame(one: ServerSettings, other: ServerSettings): boole
 
 function relevant(settings: ServerSettings): unknown[] {
   const { name, modelPath, engine, extraArgs, gpuCount, preferredGpu, healthPath } = settings
-  return [name, modelPath, engine, extraArgs, gpuCount, preferredGpu, healthPath]
+  const labels = Object.entries(settings.wantedLabels).sort()
+  return [
+    ...[name, modelPath, engine, extraArgs, gpuCount, preferredGpu, healthPath],
+    ...[settings.wantedNodeId, labels],
+  ]
 }

@@ -16,6 +16,9 @@ export interface DeploymentUpdate {
   deploymentId: string
 }
 
+/** What watchers are shown of a node. */
+const NODE = { id: true, name: true, address: true, isOnline: true } as const
+
 /** A change of any of these is a change that watchers are told of. */
 const WATCHED_FIELDS = {
   status: true,
@@ -23,7 +26,9 @@ const WATCHED_FIELDS = {
   restarts: true,
   revision: true,
   updatedAt: true,
-  modelServers: { select: { id: true, phase: true, pid: true, port: true, ending: true } },
+  modelServers: {
+    select: { id: true, phase: true, pid: true, port: true, ending: true, node: { select: NODE } },
+  },
 } as const
 
 export type DeploymentWatcher = ReturnType<typeof createDeploymentWatcher>

@@ -9,8 +9,8 @@ export const MAX_BATCH = 100
 /** A priority is at most this far from that of others. */
 const MAX_PRIORITY = 100
 
-/** Where a run is to be: on one node, or on one of those that have labels. */
-const PlacementInput = z.object({
+/** Where a run or a deployment is to be: on one node, or on one of those that have labels. */
+export const PlacementInput = z.object({
   node: z.string().nullish(),
   labels: LabelsInput.nullish().transform((labels) => toLabels(labels ?? [])),
 })

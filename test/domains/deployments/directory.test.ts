@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
 import type { UserPrincipal } from '../../../src/domains/accounts/principal.ts'
+import { updateOwnNode } from '../../../src/domains/compute-nodes/own-node.ts'
 import { createDeployments, type Deployments } from '../../../src/domains/deployments/deployments.ts'
 import { createProjectAccess } from '../../../src/domains/projects/access.ts'
 import { NotFoundError, UnavailableError } from '../../../src/errors.ts'
@@ -28,6 +29,7 @@ beforeAll(async () => {
   await mkdir(join(folder, 'models', 'tiny'), { recursive: true })
   await writeFile(join(folder, 'models', 'tiny', 'model.safetensors'), 'weights')
   database = await openDatabase(join(folder, 'trainyard.db'))
+  await updateOwnNode(database, { hostname: 'here', hardware: {}, maxRuns: 1, version: '1.0.0' })
   serving = createDeployments({
     database,
     signals: createSignals(),
@@ -47,6 +49,7 @@ beforeAll(async () => {
     deploymentStopSeconds: 5,
     deploymentMaxRestarts: 3,
     ownPort: () => null,
+    latestGpus: () => null,
   })
   await serving.start()
   admin = await givenUser('ADMIN')

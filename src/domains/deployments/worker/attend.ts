@@ -3,28 +3,17 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { watchFolder } from '../../../execution/output/wake-on-change.ts'
-import { localUrl } from '../../../local-url.ts'
 import { outageOf } from '../../../outage.ts'
 import type { Signals } from '../../../streams/signals.ts'
+import { nodeTopics } from '../../compute-nodes/topics.ts'
 import { inBackground } from '../../runs/worker/in-background.ts'
 import { announceDeployment, graceOf } from '../lifecycle.ts'
 import type { Load } from '../load.ts'
-import { processFolder } from '../paths.ts'
-import { settingsOf } from '../settings.ts'
-import { findHealthProblem } from './health.ts'
+import { deploymentFolder, processFolder } from '../paths.ts'
+import { CHECK_MS, createHealthChecks } from './health-checks.ts'
 import { type LaunchDependencies, launchModelServer } from './launch.ts'
-import {
-  type AttendedServer,
-  conclude,
-  type EndReport,
-  forgiveCrashes,
-  giveUp,
-  type Limits,
-  noteHealthy,
-  noteLaunched,
-  noteUnhealthy,
-  releasePlace,
-} from './outcomes.ts'
+import { conclude, type EndReport, type Limits, noteLaunched, releasePlace } from './outcomes.ts'
+import { readServer, type Server } from './read-server.ts'
 import { createServerOutput } from './server-output.ts'
 
 /** What it takes to see a model server through. */
@@ -32,7 +21,7 @@ export interface AttendDependencies extends LaunchDependencies, Limits {
   signals: Signals
   log: Logger
   load: Load
-  /** The address that model servers listen on. */
+  /** The address that model servers listen on, on the server's own machine. */
   deploymentHost: string
 }
 
@@ -42,10 +31,6 @@ const POLL_MS = 500
 const PACE_MS = 20
 /** How often the database is asked what is wanted of a model server, in ms. */
 const READ_MS = 1000
-/** How often its health is checked, in ms: until it is healthy, and then. */
-const CHECK_MS = { trying: 250, healthy: 2000 }
-/** So many checks in a row that fail make it unhealthy: one may be lost in a moment of load. */
-const FAILURES = 2
 /** How long one that was replaced may take for the requests that it has, in ms. */
 const DRAIN_MS = 60_000
 /** How long to wait before looking again after something went wrong here, in ms. */
@@ -69,7 +54,7 @@ export async function attendModelServer(
   let quietUntil = 0
   while (!signal.aborted) {
     try {
-      const server = await readServer(deps, id)
+      const server = await readServer(deps.database, id)
       if (!server) return
       if (server.launchedAt === null && server.launchAt.getTime() > Date.now() && !server.ending) {
         const rest = Math.min(server.launchAt.getTime() - Date.now(), POLL_MS)
@@ -86,15 +71,6 @@ export async function attendModelServer(
   }
 }
 
-type Server = NonNullable<Awaited<ReturnType<typeof readServer>>>
-
-function readServer({ database }: AttendDependencies, id: string) {
-  return database.prisma.modelServer.findUnique({
-    where: { id },
-    include: { gpus: true, deployment: { select: { id: true, logStreamId: true } } },
-  })
-}
-
 /** Follows one process of a model server to its end. */
 async function attendProcess(deps: AttendDependencies, first: Server, signal: AbortSignal): Promise<void> {
   const { database, signals, executor } = deps
@@ -106,6 +82,11 @@ async function attendProcess(deps: AttendDependencies, first: Server, signal: Ab
   const changes = existsSync(folder) ? watchFolder(folder, () => undefined) : null
   let server = first
   let nextRead = performance.now() + READ_MS
+  const stopListening = signals.listen(nodeTopics.changed(first.nodeId), () => {
+    nextRead = 0
+    // Why it waits may be that its node is not heard of.
+    announceDeployment(signals, first.deployment)
+  })
   try {
     await endIfAsked(server)
     while (!signal.aborted) {
@@ -122,14 +103,14 @@ async function attendProcess(deps: AttendDependencies, first: Server, signal: Ab
         if (server.pid !== report.pid) {
           await noteLaunched(database, server, report)
           announceDeployment(signals, server.deployment)
-          server = (await readServer(deps, server.id)) ?? server
+          server = (await readServer(deps.database, server.id)) ?? server
         }
         health.look(server)
         checks.tick()
       } else if (report.state !== 'starting') return await end(report)
       const more = await output.collect()
       if (performance.now() >= nextRead) {
-        const found = await readServer(deps, server.id)
+        const found = await readServer(deps.database, server.id)
         if (!found) return
         server = found
         nextRead = performance.now() + READ_MS
@@ -138,6 +119,7 @@ async function attendProcess(deps: AttendDependencies, first: Server, signal: Ab
       if (!more) await changes?.wait({ paceMs: PACE_MS, pollMs: POLL_MS }, signal)
     }
   } finally {
+    stopListening()
     changes?.close()
     await checks.idle()
     await output.close()
@@ -148,7 +130,10 @@ async function attendProcess(deps: AttendDependencies, first: Server, signal: Ab
     await output.finish()
     await conclude(database, server, report, health.cause(), deps)
     deps.log.info({ deploymentId: server.deploymentId, report: report.state }, 'a model server has ended')
+    // In this order: what has its folder yet is released at the next start, if there is none now.
+    await executor.release(folder)
     await rm(folder, { recursive: true, force: true })
+    await removeFolderOfNone(deps, server)
     announceDeployment(signals, server.deployment)
   }
 
@@ -156,6 +141,12 @@ async function attendProcess(deps: AttendDependencies, first: Server, signal: Ab
     await releasePlace(database, server)
     announceDeployment(signals, server.deployment)
   }
+}
+
+/** Removes the folder of a deployment that went with its last model server. */
+async function removeFolderOfNone(deps: AttendDependencies, { deploymentId }: Server): Promise<void> {
+  if ((await deps.database.prisma.deployment.count({ where: { id: deploymentId } })) > 0) return
+  await rm(deploymentFolder(deps.deploymentsDir, deploymentId), { recursive: true, force: true })
 }
 
 /** Starts the process, of which nothing is known in its folder; what it returns is why there is none. */
@@ -200,66 +191,5 @@ function createEndRelay({ executor, load }: AttendDependencies, folder: string) 
     if (graceSeconds === passedOn) return
     await executor.terminate(folder, { graceSeconds })
     passedOn = graceSeconds
-  }
-}
-
-/** Checks the health of a model server, and writes down what changes. */
-function createHealthChecks(deps: AttendDependencies, folder: string, signal: AbortSignal) {
-  const { database, signals, executor, deploymentHost, deploymentStartSeconds, deploymentStopSeconds } = deps
-  let latest: Server | null = null
-  let nextCheck = 0
-  let failures = 0
-  let cause: string | null = null
-
-  /** Ends the process, so that another follows. */
-  async function replace(why: string): Promise<void> {
-    cause = why
-    await executor.terminate(folder, { graceSeconds: deploymentStopSeconds })
-  }
-
-  async function note(server: AttendedServer, problem: string | null): Promise<boolean> {
-    const isLate = Date.now() - server.tryingSince.getTime() > deploymentStartSeconds * 1000
-    if (problem === null) {
-      if (server.phase === 'HEALTHY') {
-        await forgiveCrashes(database, server)
-        return false
-      }
-      if (await executor.isPortOfStranger(folder, server.port)) {
-        await replace(`Another program listens on port ${server.port}.`)
-        return false
-      }
-      await noteHealthy(database, server, deps)
-      return true
-    }
-    if (server.phase === 'HEALTHY') {
-      failures++
-      if (failures < FAILURES) return false
-      await noteUnhealthy(database, server, problem)
-      return true
-    }
-    if (!isLate) return false
-    if (server.phase === 'LAUNCHED') await giveUp(database, server, problem, deps)
-    else await replace(`It was not healthy for ${deploymentStartSeconds} s: ${problem}.`)
-    return true
-  }
-
-  return {
-    /** What is known of the model server now. */
-    look(server: Server) {
-      latest = server
-    },
-    /** Why the process was ended from here; null when it was not. */
-    cause: () => cause,
-    async check(): Promise<void> {
-      if (!latest || latest.ending || cause !== null || performance.now() < nextCheck) return
-      const { healthPath } = settingsOf(latest.settings)
-      const problem = await findHealthProblem(localUrl(deploymentHost, latest.port) + healthPath, signal)
-      if (signal.aborted) return
-      const server = await readServer(deps, latest.id)
-      if (!server || server.ending) return
-      if (problem === null) failures = 0
-      nextCheck = performance.now() + (server.phase === 'HEALTHY' && problem === null ? CHECK_MS.healthy : 0)
-      if (await note(server, problem)) announceDeployment(signals, server.deployment)
-    },
   }
 }

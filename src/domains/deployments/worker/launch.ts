@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import type { Database } from '../../../db/database.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import { appendLogLines } from '../../../streams/log-lines.ts'
-import { storedStrings } from '../../input.ts'
+import { OWN_NODE_ID } from '../../compute-nodes/own-node.ts'
 import { quoteForShell } from '../../runs/command.ts'
 import type { EngineService } from '../engines.ts'
 import { deploymentFolder, processFolder } from '../paths.ts'
-import type { Places } from '../places.ts'
+import type { PlacedServer, Places } from '../places/places.ts'
 import { settingsOf } from '../settings.ts'
 import type { AttendedServer } from './outcomes.ts'
 
@@ -24,41 +25,44 @@ export interface LaunchDependencies {
 const MARKER = 'TRAINYARD_MODEL_SERVER'
 
 /**
- * Starts the command of a model server; on another port, when a stranger has taken its own meanwhile. May be
- * repeated: the command is started once.
+ * Starts the command of a model server on its node; on another port, when a stranger has taken its own meanwhile. May
+ * be repeated: the command is started once.
  *
  * @throws UnavailableError when no port is free, LaunchError
  */
 export async function launchModelServer(
   deps: LaunchDependencies,
-  server: AttendedServer & { gpus: { gpu: number }[] },
+  server: AttendedServer & PlacedServer,
 ): Promise<void> {
   const { database, places, deploymentsDir } = deps
   const settings = settingsOf(server.settings)
   const engine = await deps.engines.use(settings.engine)
+  const { node } = server
+  const isOwn = node.id === OWN_NODE_ID
   const gpus = server.gpus.map(({ gpu }) => gpu)
-  const kept = { port: server.port, argv: storedStrings(server.argv) }
-  const { port, argv } = (await places.isTaken(server.port))
-    ? await places.move({ id: server.id, gpus }, settings, engine)
-    : kept
+  const { port, argv } = await places.settle(server, settings, engine)
   const [program, ...args] = argv
   if (program === undefined) throw new Error('The command is empty.')
-  await mkdir(processFolder(deploymentsDir, server), { recursive: true, mode: 0o700 })
+  const directory = processFolder(deploymentsDir, server)
+  const root = deploymentFolder(deploymentsDir, server.deploymentId)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
   await database.transaction(async (tx) => {
-    const where = gpus.length === 0 ? '' : ` and GPU ${gpus.join(', ')}`
+    const where = `${isOwn ? '' : `${node.name}, `}port ${port}`
+    const withGpus = gpus.length === 0 ? '' : ` and GPU ${gpus.join(', ')}`
     await appendLogLines(database, tx, server.deployment.logStreamId, [
       {
         timestamp: new Date(),
         level: 'INFO',
         source: 'SYSTEM',
-        message: `Start ${server.starts} of revision ${server.revision}, on port ${port}${where}: ${quoteForShell(argv)}`,
+        message: `Start ${server.starts} of revision ${server.revision}, on ${where}${withGpus}: ${quoteForShell(argv)}`,
       },
     ])
   })
   await deps.executor.launch({
-    directory: processFolder(deploymentsDir, server),
+    nodeId: node.id,
+    directory,
     argv: [program, ...args],
-    cwd: deploymentFolder(deploymentsDir, server.deploymentId),
+    cwd: isOwn ? root : null,
     marker: { name: MARKER, value: `${server.id}.${server.starts}` },
     env: {
       ...engine.environment,
@@ -66,5 +70,7 @@ export async function launchModelServer(
       CUDA_VISIBLE_DEVICES: gpus.join(','),
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     },
+    // What lies here is brought there; a name on the hub, or a path that is there alone, stays as it is.
+    carried: { root, inputs: isAbsolute(settings.modelPath) ? [settings.modelPath] : [], output: null },
   })
 }

@@ -34,7 +34,12 @@ export async function noteLaunched(
   await database.transaction(async (tx) => {
     const launched: ModelServerPhase = 'LAUNCHED'
     const phase = server.phase === 'WAITING' ? launched : server.phase
-    await tx.modelServer.update({ where: { id: server.id }, data: { pid, phase, launchedAt: startedAt } })
+    // How long another node took to get its files is no time in which it did not become healthy.
+    const isFirst = server.phase === 'WAITING' && server.crashes === 0
+    await tx.modelServer.update({
+      where: { id: server.id },
+      data: { pid, phase, launchedAt: startedAt, ...(isFirst && { tryingSince: new Date() }) },
+    })
     await settle(tx, server.deploymentId, new Date())
   })
 }
@@ -78,6 +83,31 @@ export async function noteUnhealthy(
     })
     await say(database, tx, server, 'WARNING', `It is not healthy: ${problem}.`)
     await settle(tx, server.deploymentId, at, `It is not healthy: ${problem}.`)
+  })
+}
+
+/** Its node is not heard of: what was healthy, or tried to be, is so no more as far as anybody knows. */
+export async function noteAway(
+  database: Database,
+  server: AttendedServer,
+  node: { name: string },
+): Promise<void> {
+  if (server.phase === 'HEALTHY') {
+    return noteUnhealthy(database, server, `compute node ${node.name} is not heard of`)
+  }
+  await database.transaction((tx) =>
+    say(database, tx, server, 'WARNING', `Compute node ${node.name} is not heard of.`),
+  )
+}
+
+/** Its node is heard of again: from now on it has to become healthy. */
+export async function noteBack(database: Database, server: AttendedServer): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.modelServer.updateMany({
+      where: { id: server.id, phase: { not: 'HEALTHY' } },
+      data: { tryingSince: new Date() },
+    })
+    await say(database, tx, server, 'INFO', 'Its compute node is heard of again.')
   })
 }
 

@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { kindOfId } from '../../../ids.ts'
 import { deploymentTopics, settle } from '../lifecycle.ts'
-import { deploymentFolder } from '../paths.ts'
+import { deploymentFolder, processFolder } from '../paths.ts'
 import { type AttendDependencies, attendModelServer } from './attend.ts'
 
 /** Sees to it that what is to be served is served. */
@@ -12,7 +13,7 @@ export interface DeploymentWorker {
   stop(): Promise<void>
 }
 
-/** A worker for this machine. */
+/** A worker for the model servers of all nodes. */
 export function createDeploymentWorker(deps: AttendDependencies): DeploymentWorker {
   const { database, signals, log } = deps
   const abort = new AbortController()
@@ -56,12 +57,22 @@ export function createDeploymentWorker(deps: AttendDependencies): DeploymentWork
   }
 }
 
-/** Removes the folders of deployments that are deleted, which ends what may still run of them. */
-async function sweepFolders({ database, deploymentsDir }: AttendDependencies): Promise<void> {
-  const rows = await database.prisma.deployment.findMany({ select: { id: true } })
-  const known = new Set(rows.map(({ id }) => id))
+/** Removes what no model server has any more: folders of processes that are over, and of deployments that are deleted. */
+async function sweepFolders({ database, deploymentsDir, executor }: AttendDependencies): Promise<void> {
+  const rows = await database.prisma.deployment.findMany({ select: { id: true, modelServers: true } })
+  const deployments = new Set(rows.map(({ id }) => id))
+  const inUse = new Set(
+    rows.flatMap(({ modelServers }) => modelServers.map((server) => processFolder(deploymentsDir, server))),
+  )
   for (const name of await readdir(deploymentsDir)) {
-    if (kindOfId(name) !== 'Deployment' || known.has(name)) continue
-    await rm(deploymentFolder(deploymentsDir, name), { recursive: true, force: true })
+    if (kindOfId(name) !== 'Deployment') continue
+    const folder = deploymentFolder(deploymentsDir, name)
+    for (const entry of await readdir(folder)) {
+      const directory = join(folder, entry)
+      if (kindOfId(entry.split('.', 1)[0] ?? '') !== 'ModelServer' || inUse.has(directory)) continue
+      await executor.release(directory)
+      await rm(directory, { recursive: true, force: true })
+    }
+    if (!deployments.has(name)) await rm(folder, { recursive: true, force: true })
   }
 }

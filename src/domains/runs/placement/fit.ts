@@ -81,7 +81,10 @@ export function whyItWaits(nodes: readonly PlacementNode[], wishes: RunWishes): 
 }
 
 /** Labels that a node would have to have, in words; null when it has all. */
-function labelsLacking({ name, labels }: PlacementNode, wishes: RunWishes): string | null {
+export function labelsLacking(
+  { name, labels }: Pick<PlacementNode, 'name' | 'labels'>,
+  wishes: Pick<RunWishes, 'labels'>,
+): string | null {
   const isThere = Object.entries(wishes.labels).every(([label, value]) => labels[label] === value)
   return isThere ? null : `${name} does not have the ${labelsOf(wishes)}`
 }
@@ -107,7 +110,7 @@ function needsOf({ gpuCount, gpuType, memoryBytes }: RunWishes, how: string): st
     .join(' and ')
 }
 
-function labelsOf({ labels }: RunWishes): string {
+function labelsOf({ labels }: Pick<RunWishes, 'labels'>): string {
   const all = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
   return `${all.length === 1 ? 'label' : 'labels'} ${all.join(' and ')}`
 }
