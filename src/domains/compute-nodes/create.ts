@@ -61,6 +61,8 @@ export interface ComputeNodes {
 /** Puts together what runs commands on this machine and on others, and what is known of them. */
 export async function createComputeNodes(deps: ComputeNodesDependencies): Promise<ComputeNodes> {
   const { database, dataDir, environment, workingDir } = deps
+  // Begun here, because a driver that has to be loaded takes seconds.
+  const hardware = readHardware(environment)
   const executions = createExecutions({ ...deps, dataDir })
   await executions.start()
   const executor = createExecutor(createLocalExecutor({ environment, workingDir }), executions)
@@ -81,10 +83,9 @@ export async function createComputeNodes(deps: ComputeNodesDependencies): Promis
     },
 
     async start() {
-      const hardware = await readHardware(environment)
       await updateOwnNode(database, {
         hostname: hostname(),
-        hardware: storedObject(hardware),
+        hardware: storedObject(await hardware),
         maxRuns: deps.maxConcurrentRuns,
         version: VERSION,
       })

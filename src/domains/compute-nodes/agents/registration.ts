@@ -104,9 +104,12 @@ function isOver(end: Date | null, now: Date): boolean {
   return end !== null && end <= now
 }
 
+/** A number that neither a node has nor what is left of the telemetry of one that was deleted. */
 async function nextTelemetryId(tx: Transaction): Promise<number> {
-  const { _max } = await tx.computeNode.aggregate({ _max: { telemetryId: true } })
-  return (_max.telemetryId ?? 0) + 1
+  const highest = { _max: { telemetryId: true } } as const
+  const nodes = await tx.computeNode.aggregate(highest)
+  const left = await tx.telemetryBucket.aggregate(highest)
+  return Math.max(nodes._max.telemetryId ?? 0, left._max.telemetryId ?? 0) + 1
 }
 
 const RegisterAgentInput = z.object({
