@@ -36,6 +36,7 @@ import { createMailer } from './mail/mailer.ts'
 import { type Outage, outageOf } from './outage.ts'
 import { createKeyStore } from './secrets/key-store.ts'
 import { openSecrets } from './secrets/secrets.ts'
+import { AGENT_DOCUMENTS } from './server/agent-documents.ts'
 import { createClientAddress } from './server/client-address.ts'
 import {
   createDownloadHandler,
@@ -67,8 +68,9 @@ import { createSignals } from './streams/signals.ts'
 /** How long requests under way may take when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
 
-/** What the pages of the server itself send, which must work where only trusted documents are performed. */
+/** What the pages of the server itself and its agents send, which must work where only trusted documents are performed. */
 const OWN_DOCUMENTS = [
+  ...AGENT_DOCUMENTS,
   ...Object.values(PAGE_DOCUMENTS),
   ...Object.values(ACCOUNT_FORMS).map(({ mutation }) => mutation),
 ]

@@ -13,7 +13,7 @@ const BYTES_PER_POINT = 1000
 
 /** How much may be asked; 0 for as much as one likes. */
 export interface RateLimitSettings {
-  /** The cost of all operations of a user, or of a run, in ten seconds. */
+  /** The cost of all operations of a user, or of a run or an agent, in ten seconds. */
   points: number
   /** Requests without credentials that count, from one address, in ten seconds. */
   anonymousRequests: number
@@ -94,7 +94,11 @@ function limiter(keyPrefix: string, points: number): RateLimiterMemory | null {
 }
 
 function keyOf(principal: Principal): string {
-  return principal.kind === 'user' ? principal.userId : principal.runId
+  if (principal.kind === 'run') return principal.runId
+  const { userId, credential, scopes } = principal
+  // Machines must use up neither what the person has whose tokens they use, nor each other's.
+  const isAgent = credential.kind === 'token' && scopes.every((scope) => scope === 'AGENT')
+  return isAgent ? credential.id : userId
 }
 
 /** The part of an answer that tells a client how to pace itself, as Shopify has it; null where there is no limit. */

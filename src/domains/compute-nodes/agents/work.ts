@@ -10,7 +10,7 @@ import { follow } from '../../../streams/follow.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { createTurns, type InTurn } from '../../../turns.ts'
 import type { Principal } from '../../accounts/principal.ts'
-import type { IncomingFile } from '../../datasets/incoming-file.ts'
+import { type IncomingFile, whole } from '../../datasets/incoming-file.ts'
 import { parseInput } from '../../input.ts'
 import { announceNode, nodeTopics } from '../topics.ts'
 import { requireAgentNode } from './agent-node.ts'
@@ -18,6 +18,7 @@ import type { Executions } from './executions.ts'
 import { createInputLister, type Input } from './inputs.ts'
 import type { Leases } from './leases.ts'
 import { appendPiece, arrivedBytes, type OutputName } from './output-copy.ts'
+import { refusingSilence } from './refusing-silence.ts'
 import { parseReport } from './report.ts'
 import { HeartbeatInput, RemoveInput, ReportExecutionInput, ResultInput, UploadInput } from './requests.ts'
 import { addToFile, findMissing, putInPlace, removeResult, requireInside } from './result-files.ts'
@@ -80,15 +81,21 @@ export function createAgentWork(deps: AgentWorkDependencies) {
   const inputs = createInputLister()
   const turns = new Map<string, { inTurn: InTurn; users: number }>()
 
-  /** One thing at a time for each execution: its files are appended to. */
-  async function inTurnOf<T>(executionId: string, work: () => Promise<T>): Promise<T> {
-    const entry = turns.get(executionId) ?? { inTurn: createTurns(), users: 0 }
-    turns.set(executionId, entry)
+  /** One thing at a time with the output of an execution, and with its results: their files are appended to. */
+  async function inTurnOf<T>(
+    part: 'output' | 'results',
+    executionId: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    // What a large result takes must not hold up what the command prints.
+    const key = `${executionId} ${part}`
+    const entry = turns.get(key) ?? { inTurn: createTurns(), users: 0 }
+    turns.set(key, entry)
     entry.users++
     try {
       return await entry.inTurn(work)
     } finally {
-      if (--entry.users === 0) turns.delete(executionId)
+      if (--entry.users === 0) turns.delete(key)
     }
   }
 
@@ -188,7 +195,7 @@ export function createAgentWork(deps: AgentWorkDependencies) {
     async report(principal: Principal, input: unknown): Promise<ExecutionOrder> {
       const node = await heardOf(principal)
       const { executionId, report, ...pieces } = parseInput(ReportExecutionInput, input)
-      return inTurnOf(executionId, async () => {
+      return inTurnOf('output', executionId, async () => {
         const execution = await executions.find(node.id, executionId)
         const directory = executions.directoryOf(execution)
         if (!execution.isSettled) {
@@ -211,11 +218,12 @@ export function createAgentWork(deps: AgentWorkDependencies) {
     async uploadFile(principal: Principal, input: unknown, chunk: Promise<IncomingFile>): Promise<number> {
       const node = await heardOf(principal)
       const { executionId, offset, ...file } = parseInput(UploadInput, input)
-      return inTurnOf(executionId, async () => {
+      const piece = await chunk
+      return inTurnOf('results', executionId, async () => {
         const execution = await executions.find(node.id, executionId)
         if (execution.isSettled) throw new ConflictError('This execution is over: nothing is taken any more.')
         const { root } = await carriedOf(execution)
-        return addToFile(root, file, offset, (await chunk).createReadStream())
+        return addToFile(root, file, offset, refusingSilence(whole(piece), SILENCE_MS))
       })
     },
 
@@ -229,7 +237,7 @@ export function createAgentWork(deps: AgentWorkDependencies) {
       const node = await heardOf(principal)
       const { executionId, ...result } = parseInput(ResultInput, input)
       requireInside(result.name, 'name')
-      return inTurnOf(executionId, async () => {
+      return inTurnOf('results', executionId, async () => {
         const execution = await executions.find(node.id, executionId)
         if (execution.isSettled) throw new ConflictError('This execution is over: nothing is taken any more.')
         const { root, output } = await carriedOf(execution)
@@ -243,7 +251,7 @@ export function createAgentWork(deps: AgentWorkDependencies) {
     async removeResults(principal: Principal, input: unknown): Promise<string[]> {
       const node = await heardOf(principal)
       const { executionId, names } = parseInput(RemoveInput, input)
-      return inTurnOf(executionId, async () => {
+      return inTurnOf('results', executionId, async () => {
         const execution = await executions.find(node.id, executionId)
         if (execution.isSettled) return []
         const { output } = await carriedOf(execution)
@@ -274,5 +282,8 @@ export function createAgentWork(deps: AgentWorkDependencies) {
     return new Set(tagged.map(({ name }) => name))
   }
 }
+
+/** How long nothing may come of a piece, in ms: who was cut off tries again, and must not have to wait for itself. */
+const SILENCE_MS = 15_000
 
 const OUTPUTS: OutputName[] = ['stdout', 'stderr']
