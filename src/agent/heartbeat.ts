@@ -3,7 +3,7 @@ import { createPauses } from '../client/pauses.ts'
 import type { OrdersFragment, TelemetrySampleInput } from '../generated/operations.ts'
 import type { Hardware, TelemetrySample } from '../machine/types.ts'
 import type { Connection } from './connection.ts'
-import { UnreachableError } from './errors.ts'
+import { isAboutRights, UnreachableError } from './errors.ts'
 
 /** What being heard of needs. */
 export interface HeartbeatDependencies {
@@ -24,7 +24,7 @@ export interface Paces {
 
 /** Keeps the lease of a node, and brings telemetry. */
 export interface Heartbeat {
-  /** Until the signal is aborted. @throws RefusedError */
+  /** Until the signal is aborted. @throws RefusedError when the server does not take the agent for its own any more */
   run(signal: AbortSignal): Promise<void>
   /** The server has told how often it wants to hear. */
   setPaces(paces: Paces): void
@@ -107,8 +107,13 @@ export function createHeartbeat(deps: HeartbeatDependencies, known: Hardware): H
           await waitForNext(signal)
         } catch (error) {
           if (signal.aborted) return
-          if (!(error instanceof UnreachableError)) throw error
-          log.debug({ reason: error.message }, 'a word did not reach the server')
+          if (isAboutRights(error)) throw error
+          if (error instanceof UnreachableError) {
+            log.debug({ reason: error.message }, 'a word did not reach the server')
+          } else {
+            // Such as a sample that the server finds impossible: the next word comes without it.
+            log.error({ err: error }, 'a word was not taken')
+          }
           await pauses.wait(signal)
         }
       }

@@ -31,6 +31,8 @@ export interface AgentProcess {
   start(options?: AgentStart): Promise<void>
   /** Starts it without waiting for anything. @returns its exit code, when it has ended */
   run(options?: AgentStart): Promise<number | null>
+  /** Resolves with the exit code when it ends by itself. */
+  ended(): Promise<number | null>
   pid(): number
   /** Resolves with the exit code (null when the signal ended it) once it is gone. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
@@ -101,6 +103,12 @@ export async function createAgentProcess(
     },
     async run(options = {}) {
       const [exitCode] = await once(launch(options), 'close')
+      child = null
+      return exitCode
+    },
+    async ended() {
+      if (!child) throw new Error('The agent does not run.')
+      const [exitCode] = await once(child, 'close')
       child = null
       return exitCode
     },
