@@ -95,7 +95,7 @@ export function launchSpecOf(
   return {
     directory: place.process,
     argv: [program, ...args],
-    cwd: given.workingDirectory,
+    cwd: given.workingDirectory === null ? null : relocate(given.workingDirectory),
     env: { ...env, ...(env.TRAINYARD_API_URL !== undefined && { TRAINYARD_API_URL: apiUrl }) },
     marker: { name: given.markerName, value: given.markerValue },
   }

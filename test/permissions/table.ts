@@ -197,6 +197,7 @@ Dataset.project                  seeInside
 DatasetFile.dataset              see
 Deployment.project               see
 Deployment.artifact              see
+Deployment.placement             see
 Deployment.createdBy             see
 Deployment.logs                  see
 Deployment.environment           see
@@ -340,7 +341,7 @@ Mutation.deleteEngine            administer
 
 /** Fields that lead to values which are a part of what they stand in, and are nothing by themselves. */
 export const PARTS = `
-Deployment.usage
+Deployment.usage Deployment.computeNode DeploymentPlacement.node DeploymentPlacement.labels
 LogBatch.lines MetricBatch.points MetricSeries.buckets Telemetry.gpus
 ProjectVersion.changes ServerStatistics.runs ValidationError.issues
 Session.user

@@ -34,6 +34,8 @@ export interface AgentProcess {
   /** Resolves with the exit code when it ends by itself. */
   ended(): Promise<number | null>
   pid(): number
+  /** Whether its process is there. */
+  runs(): boolean
   /** Resolves with the exit code (null when the signal ended it) once it is gone. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
   /** The folders of the executions that it has. */
@@ -116,6 +118,7 @@ export async function createAgentProcess(
       if (child?.pid === undefined) throw new Error('The agent does not run.')
       return child.pid
     },
+    runs: () => child !== null && child.exitCode === null && child.signalCode === null,
     async kill(signal) {
       if (!child) throw new Error('The agent does not run.')
       const gone = once(child, 'exit')
@@ -126,7 +129,7 @@ export async function createAgentProcess(
     },
     executions: () => readdir(join(dataDir, 'executions')),
     async dispose() {
-      if (child && child.exitCode === null && child.signalCode === null) await agent.kill('SIGKILL')
+      if (agent.runs()) await agent.kill('SIGKILL')
       await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
     },
   }

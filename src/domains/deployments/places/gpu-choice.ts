@@ -29,7 +29,10 @@ const Hardware = z.object({
 })
 
 /** The GPUs of a node: of the server's own as nvidia-smi tells now, of another as it has told. */
-export async function gpusOf(sources: GpuSources, { id, hardware }: Candidate): Promise<NodeGpu[]> {
+export async function gpusOf(
+  sources: GpuSources,
+  { id, hardware }: Pick<Candidate, 'id' | 'hardware'>,
+): Promise<NodeGpu[]> {
   if (id === OWN_NODE_ID) {
     const present = await readGpus(sources.environment)
     return present.map(({ index, memoryFreeBytes }) => ({ index, freeBytes: memoryFreeBytes ?? Infinity }))

@@ -62,7 +62,7 @@ export async function launchModelServer(
     nodeId: node.id,
     directory,
     argv: [program, ...args],
-    cwd: isOwn ? root : null,
+    cwd: root,
     marker: { name: MARKER, value: `${server.id}.${server.starts}` },
     env: {
       ...engine.environment,
