@@ -186,7 +186,8 @@ export async function startApp(
       executor,
       environment: inheritedEnvironment,
       deploymentsDir: join(dataDir, 'deployments'),
-      latestGpus: () => null,
+      leases,
+      latestGpus: (nodeId) => telemetry.latest(nodeId)?.gpus ?? null,
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })

@@ -1,6 +1,7 @@
 import type { Executor } from '../../execution/executor.ts'
 import type { Prisma } from '../../generated/prisma/client.ts'
 import type { Signals } from '../../streams/signals.ts'
+import type { Leases } from '../compute-nodes/agents/leases.ts'
 import type { EngineService } from './engines.ts'
 import type { ModelDependencies } from './models.ts'
 import type { Places } from './places/places.ts'
@@ -12,6 +13,7 @@ export type DeploymentQuery = { include?: Prisma.DeploymentInclude; select?: Pri
 export interface DeploymentDependencies extends ModelDependencies {
   signals: Signals
   executor: Executor
+  leases: Pick<Leases, 'isOver'>
   engines: EngineService
   places: Places
   /** The part of the server's environment that model servers inherit. */

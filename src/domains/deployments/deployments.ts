@@ -5,6 +5,7 @@ import type { Executor } from '../../execution/executor.ts'
 import type { ModelDirectory } from '../../gateway/model-directory.ts'
 import type { Sealer } from '../../secrets/sealer.ts'
 import type { Signals } from '../../streams/signals.ts'
+import type { Leases } from '../compute-nodes/agents/leases.ts'
 import type { ProjectAccess } from '../projects/access.ts'
 import { createModelDirectory } from './directory.ts'
 import { createEngineService, type EngineService } from './engines.ts'
@@ -24,6 +25,7 @@ export interface DeploymentsDependencies extends ModelSources, PlaceDependencies
   database: Database
   signals: Signals
   executor: Executor
+  leases: Pick<Leases, 'isOver'>
   access: ProjectAccess
   sealer: Sealer
   runsDir: string

@@ -34,6 +34,7 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
   return {
     /**
      * Stops a deployment: SIGTERM to all processes, and SIGKILL at once when it is forced. Returns when they are gone.
+     * When it is forced, what is on a node whose lease for work is over is given up.
      *
      * @throws NotFoundError, ForbiddenError, ConflictError when there is nothing to stop, or when they have not ended
      *   within the grace, in which case they are not killed, or when nothing is heard of their node
@@ -45,7 +46,7 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
       const end = await waitForEnd(deploymentId, graceMs + (force ? KILL_MS : 0))
       if (typeof end === 'object') {
         throw new ConflictError(
-          `Compute node ${end.away} is not heard of: deployment ${name} is stopped when that is back.`,
+          `Compute node ${end.away} is not heard of: deployment ${name} is stopped when that is back. When it has not been heard of for TRAINYARD_RUN_LEASE_SECONDS, force gives up what it has.`,
         )
       }
       if (end === 'late') {
@@ -62,7 +63,8 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
 
     /**
      * Removes a deployment with its log; what still runs of it is ended first, and killed after the grace. Returns when
-     * nothing is left, neither of its processes nor of its reservations.
+     * nothing is left, neither of its processes nor of its reservations. What is on a node whose lease for work is over
+     * is given up.
      *
      * @returns the deployment as it was
      * @throws NotFoundError, ForbiddenError, ConflictError when its processes outlive even that, or nothing is heard of
@@ -83,6 +85,7 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
         return { key: { id: found.id, logStreamId: found.logStreamId }, asItWas }
       })
       await passOn(key)
+      await giveUpLost(key)
       const end = await waitForEnd(key.id, graceMs + KILL_MS)
       if (end === 'over') {
         await rm(deploymentFolder(deps.deploymentsDir, key.id), { recursive: true, force: true })
@@ -148,7 +151,31 @@ export function createDeploymentEndings(deps: DeploymentDependencies) {
       return found
     })
     await passOn(deployment)
+    if (killAfterSeconds === 0) await giveUpLost(deployment)
     return deployment
+  }
+
+  /**
+   * Gives up what is on nodes that have not been heard of for so long that they may never be again. If one is, its
+   * agent ends what it still has.
+   */
+  async function giveUpLost(key: DeploymentKey): Promise<void> {
+    const servers = await prisma.modelServer.findMany({
+      where: { deploymentId: key.id },
+      include: { node: true },
+    })
+    const lost = servers.filter(({ nodeId }) => deps.leases.isOver(nodeId))
+    for (const server of lost) {
+      await executor.release(processFolder(deps.deploymentsDir, server))
+      await database.transaction(async (tx) => {
+        const { count } = await tx.modelServer.deleteMany({ where: { id: server.id } })
+        if (count === 0) return
+        const what = `What compute node ${server.node.name} has of it is given up: nothing is heard of that.`
+        await noteInLog(database, tx, key, what)
+        await settle(tx, key.id, now())
+      })
+    }
+    if (lost.length > 0) announceDeployment(signals, key)
   }
 
   /** Waits until the processes of a deployment are gone that is being stopped. @returns false when they are not in time */

@@ -80,7 +80,10 @@ const StopDeploymentInput = builder.inputType('StopDeploymentInput', {
   description: 'The deployment to stop.',
   fields: (t) => ({
     deploymentId: t.id({ required: true, description: 'Id of the deployment.' }),
-    force: t.boolean({ description: 'Whether to kill its processes at once; false unless given.' }),
+    force: t.boolean({
+      description:
+        'Whether to kill its processes at once, and to give up those on a compute node that has not been heard of for so long that its runs are LOST; false unless given.',
+    }),
   }),
 })
 

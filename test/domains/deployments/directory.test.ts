@@ -50,6 +50,7 @@ beforeAll(async () => {
     deploymentMaxRestarts: 3,
     ownPort: () => null,
     latestGpus: () => null,
+    leases: { isOver: () => false },
   })
   await serving.start()
   admin = await givenUser('ADMIN')
