@@ -187,7 +187,7 @@ export async function startApp(
       environment: inheritedEnvironment,
       deploymentsDir: join(dataDir, 'deployments'),
       leases,
-      latestGpus: (nodeId) => telemetry.latest(nodeId)?.gpus ?? null,
+      latestGpus: (nodeId) => nodes.latest(nodeId)?.gpus ?? null,
       ownPort: () => ownPort,
       log: log.child({ domain: 'deployments' }),
     })
