@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { AgentTestNodesDocument } from '../../src/generated/operations.ts'
 import { type Relay, startRelay } from '../client/support/relay.ts'
+import { COUNTER, numbers } from '../support/counter.ts'
 import { isRunning } from '../support/processes.ts'
 import { seed } from '../support/seed.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
@@ -38,22 +40,7 @@ beforeEach(() => agent.start())
 afterEach(() => agent.kill('SIGKILL'))
 
 const placement = { node: 'gpu-1' }
-const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
-/** Prints a numbered line every 5 ms, some on stderr too, until the file appears that its argument names. */
-const COUNTER = `
-  const fs = require('node:fs')
-  console.log('pid ' + process.pid)
-  let n = 0
-  const timer = setInterval(() => {
-    n++
-    console.log('line ' + n)
-    if (n % 7 === 0) console.error('every seventh ' + n)
-    if (!fs.existsSync(process.argv[1])) return
-    console.log('counted to ' + n)
-    clearInterval(timer)
-  }, 5)
-`
 let counters = 0
 
 /** A run that counts on the other machine; what tells it to end, and how much of it has arrived. */
@@ -115,6 +102,37 @@ test('a run goes on through two kill -9 of the agent, which takes it up again', 
   }
   await expectWhole(counter)
 })
+
+test('an agent that is killed at any moment starts nothing twice, and brings everything', async () => {
+  const starts = join(folder, 'starts')
+  const script = `
+    const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs')
+    appendFileSync(process.argv[1], process.env.TRAINYARD_RUN_ID + '\\n')
+    let n = 0
+    const timer = setInterval(() => {
+      console.log('line ' + ++n)
+      if (n < 150) return
+      clearInterval(timer)
+      mkdirSync(process.env.TRAINYARD_OUTPUT_DIR + '/checkpoint-1')
+      writeFileSync(process.env.TRAINYARD_OUTPUT_DIR + '/checkpoint-1/weights.bin', Buffer.alloc(3_000_000, 7))
+    }, 10)`
+  const project = await given.project({ command: [process.execPath, '-e', script, starts] })
+  const ids: string[] = []
+  for (const ms of [100, 300, 500, 700, 900, 1500]) {
+    ids.push(await given.run({ project, placement }))
+    await sleep(ms)
+    await agent.kill('SIGKILL')
+    await agent.start()
+  }
+  for (const id of ids) {
+    const run = await given.end(id)
+    expect(run).toMatchObject({ status: 'SUCCEEDED', artifacts: { totalCount: 1 } })
+    expect(run.artifacts.edges[0]?.node).toMatchObject({ name: 'checkpoint-1', sizeBytes: 3_000_000 })
+    const lines = (await given.log(id)).map(({ message }) => message)
+    expect(lines).toEqual(numbers(150).map((n) => `line ${n}`))
+  }
+  expect((await readFile(starts, 'utf8')).trim().split('\n').sort()).toEqual(ids.toSorted())
+}, 120_000)
 
 test('what ends while no agent runs is told when there is one, with its results', async () => {
   const counter = await startCounter()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TagArtifactDocument } from '../../src/generated/operations.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { numbers } from '../support/counter.ts'
 import { endRuns } from '../support/end-runs.ts'
 import { isRunning } from '../support/processes.ts'
 import { type RunState, seed } from '../support/seed.ts'
@@ -36,7 +37,6 @@ afterAll(async () => {
 })
 
 const placement = { node: 'gpu-1' }
-const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 const artifactsOf = (run: RunState) => run.artifacts.edges.map(({ node }) => node)
 
 /** Starts this Node.js program on the other machine. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RunLogsDocument } from '../../../src/generated/operations.ts'
+import { COUNTER, numbers } from '../../support/counter.ts'
 import { isRunning } from '../../support/processes.ts'
 import { seed } from '../../support/seed.ts'
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts'
@@ -23,21 +24,6 @@ afterAll(async () => {
   await server.dispose()
   await rm(folder, { recursive: true, force: true })
 })
-
-/** Prints a numbered line every 10 ms, some on stderr too, until the file appears that its argument names. */
-const COUNTER = `
-  const fs = require('node:fs')
-  console.log('pid ' + process.pid)
-  let n = 0
-  const timer = setInterval(() => {
-    n++
-    console.log('line ' + n)
-    if (n % 7 === 0) console.error('every seventh ' + n)
-    if (!fs.existsSync(process.argv[1])) return
-    console.log('counted to ' + n)
-    clearInterval(timer)
-  }, 10)
-`
 
 test('a run goes on through two kill -9 of the server, and its log is whole for every reader', async () => {
   const end = join(folder, 'counter-may-end')
@@ -132,8 +118,6 @@ test('a server that is asked to stop leaves its trainings alone, and the next on
   const stdout = (await given.log(id)).filter((line) => line.source === 'STDOUT').map((line) => line.message)
   expect(stdout.slice(1, -1)).toEqual(numbers(stdout.length - 2).map((n) => `line ${n}`))
 })
-
-const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
 /** The process id that a script printed first. */
 async function pidOf(id: string): Promise<number> {
