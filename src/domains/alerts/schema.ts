@@ -139,7 +139,7 @@ builder.subscriptionField('alertUpdated', (t) =>
     description:
       'The alerts that you may see: at once those that are open, then each that fires, is acknowledged or resolved. A slow reader gets the latest state of each, not every one in between.',
     subscribe: (_root, _args, context) => context.services.alertWatcher.updates(principalOf(context)),
-    resolve: async (query, id, _args, context) => {
+    resolve: async (query, { id }, _args, context) => {
       const alert = await context.services.alerts.find(principalOf(context), id, query)
       if (!alert) throw new NotFoundError('alert', id)
       return alert

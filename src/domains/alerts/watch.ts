@@ -1,6 +1,6 @@
 import type { Database } from '../../db/database.ts'
 import type { Signals } from '../../streams/signals.ts'
-import { createStateWatcher } from '../../streams/states.ts'
+import { createStateWatcher, type StateChange } from '../../streams/states.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { visibleAlerts } from './access.ts'
 import { alertTopics } from './topics.ts'
@@ -17,19 +17,18 @@ export function createAlertWatcher({ database, signals }: { database: Database; 
 
   return {
     /**
-     * The ids of alerts to look at: at once those that are open, then each that is new or changes. Of one that may not
+     * Which alerts to look at: at once those that are open, then each that is new or changes. Of one that may not
      * be seen, nothing is delivered: whoever resolves it does not find it.
      */
-    async updates(principal: Principal): Promise<AsyncIterableIterator<string>> {
+    async updates(principal: Principal): Promise<AsyncIterableIterator<StateChange>> {
       requireUser(principal, 'READ')
-      return states.all(alertTopics.any, async () => {
-        const open = await prisma.alert.findMany({
+      return states.all(alertTopics.any, () =>
+        prisma.alert.findMany({
           where: { AND: [{ resolvedAt: null }, visibleAlerts(principal)] },
           select: { id: true },
           orderBy: { id: 'asc' },
-        })
-        return open.map(({ id }) => id)
-      })
+        }),
+      )
     },
   }
 }

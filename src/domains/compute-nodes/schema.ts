@@ -161,7 +161,7 @@ builder.subscriptionFields((t) => ({
     args: { computeNodeId: t.arg.id({ description: 'One compute node.' }) },
     subscribe: (_root, args, context) =>
       context.services.computeNodeWatcher.updates(principalOf(context), args),
-    resolve: async (query, id, _args, context) => {
+    resolve: async (query, { id }, _args, context) => {
       const node = await context.services.computeNodes.find(principalOf(context), id, query)
       if (!node) throw new NotFoundError('compute node', id)
       return node

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import { NotFoundError } from '../../errors.ts'
 import type { Signals } from '../../streams/signals.ts'
-import { createStateWatcher } from '../../streams/states.ts'
+import { createStateWatcher, type StateChange } from '../../streams/states.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { nodeTopics } from './topics.ts'
 
@@ -33,7 +33,7 @@ export function createComputeNodeWatcher({ database, signals }: { database: Data
 
   return {
     /**
-     * The ids of nodes to look at: at once the one named, or all; then each that changes. Ends when the one named is
+     * Which nodes to look at: at once the one named, or all; then each that changes. Ends when the one named is
      * deleted.
      *
      * @throws NotFoundError
@@ -41,17 +41,16 @@ export function createComputeNodeWatcher({ database, signals }: { database: Data
     async updates(
       principal: Principal,
       { computeNodeId }: { computeNodeId?: string | null },
-    ): Promise<AsyncIterableIterator<string>> {
+    ): Promise<AsyncIterableIterator<StateChange>> {
       requireUser(principal, 'READ')
       if (computeNodeId) {
         const isThere = (await prisma.computeNode.count({ where: { id: computeNodeId } })) > 0
         if (!isThere) throw new NotFoundError('compute node', computeNodeId)
         return states.one(computeNodeId)
       }
-      return states.all(nodeTopics.any, async () => {
-        const all = await prisma.computeNode.findMany({ select: { id: true }, orderBy: { id: 'asc' } })
-        return all.map(({ id }) => id)
-      })
+      return states.all(nodeTopics.any, () =>
+        prisma.computeNode.findMany({ select: { id: true }, orderBy: { id: 'asc' } }),
+      )
     },
   }
 }

@@ -12,9 +12,9 @@ builder.subscriptionFields((t) => ({
     args: { deploymentId: t.arg.id({ description: 'One deployment.' }) },
     subscribe: (_root, args, context) =>
       context.services.deploymentWatcher.updates(principalOf(context), args),
-    resolve: async (query, { deploymentId }, _args, context) => {
-      const deployment = await context.services.deployments.find(principalOf(context), deploymentId, query)
-      if (!deployment) throw new NotFoundError('deployment', deploymentId)
+    resolve: async (query, { id }, _args, context) => {
+      const deployment = await context.services.deployments.find(principalOf(context), id, query)
+      if (!deployment) throw new NotFoundError('deployment', id)
       return deployment
     },
   }),

@@ -18,9 +18,9 @@ builder.subscriptionFields((t) => ({
       project: t.arg.string({ description: 'Id or name of a project; all projects unless given.' }),
     },
     subscribe: (_root, args, context) => context.services.runWatcher.updates(principalOf(context), args),
-    resolve: async (query, { runId }, _args, context) => {
-      const run = await context.services.runs.find(principalOf(context), runId, query)
-      if (!run) throw new NotFoundError('run', runId)
+    resolve: async (query, { id }, _args, context) => {
+      const run = await context.services.runs.find(principalOf(context), id, query)
+      if (!run) throw new NotFoundError('run', id)
       return run
     },
   }),

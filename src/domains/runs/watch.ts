@@ -9,10 +9,11 @@ import {
   logBatches,
   positionOf,
 } from '../../streams/batches.ts'
-import { follow, type Guard } from '../../streams/follow.ts'
+import type { Guard } from '../../streams/follow.ts'
 import type { LogFilter } from '../../streams/log-lines.ts'
-import { createSharedReads, type SharedStream } from '../../streams/shared-reads.ts'
+import { createSharedReads } from '../../streams/shared-reads.ts'
 import type { Signals } from '../../streams/signals.ts'
+import { createStateWatcher, type StateChange } from '../../streams/states.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { accessTopics, type ProjectAccess } from '../projects/access.ts'
 import { requireProject } from '../projects/find.ts'
@@ -25,11 +26,6 @@ import { ACTIVE_STATUSES, isFinal } from './status.ts'
 export interface MetricBatch {
   points: DeliveredPoint[]
   cursor: string
-}
-
-/** Which run a message of `runUpdated` is about. */
-export interface RunUpdate {
-  runId: string
 }
 
 /** A change of any of these is a change that watchers are told of. */
@@ -57,7 +53,12 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
   const { prisma, sql } = database
   const logReads = createSharedReads<LogBatch, number>({ signals, keptBytes: KEPT_BYTES })
   const metricReads = createSharedReads<MetricBatch, number>({ signals, keptBytes: KEPT_BYTES })
-  const stateReads = createSharedReads<RunUpdate, string>({ signals })
+  const states = createStateWatcher({
+    signals,
+    topicOf: runTopics.changed,
+    read: (id) => prisma.run.findUnique({ where: { id }, select: WATCHED_FIELDS }),
+    isLast: ({ status }) => isFinal(status),
+  })
 
   return {
     /**
@@ -113,34 +114,13 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
     async updates(
       principal: Principal,
       options: { runId?: string | null; project?: string | null },
-    ): Promise<AsyncIterableIterator<RunUpdate>> {
+    ): Promise<AsyncIterableIterator<StateChange>> {
       requireUser(principal, 'READ')
       const { runId, project } = options
       if (!runId) return updatesOfMany(principal, project ?? null)
       const { projectId } = await requireRun(prisma, principal, runId, 'VIEWER')
-      const guard = guardOf(principal, projectId, new NotFoundError('run', runId))
-      return stateReads.follow(stateOf(runId), NOTHING_SEEN, guard)
+      return states.one(runId, guardOf(principal, projectId, new NotFoundError('run', runId)))
     },
-  }
-
-  /** What watchers see of a run; a position is what they saw last. */
-  function stateOf(runId: string): SharedStream<RunUpdate, string> {
-    return {
-      key: runId,
-      topic: runTopics.changed(runId),
-      async read(seen) {
-        const run = await prisma.run.findUnique({ where: { id: runId }, select: WATCHED_FIELDS })
-        const state = JSON.stringify(run)
-        const ended = !run || isFinal(run.status)
-        return {
-          item: run && state !== seen ? { runId } : null,
-          position: state,
-          more: false,
-          ended,
-          bytes: 0,
-        }
-      },
-    }
   }
 
   /** Ends the stream of somebody who may not see the project any more. */
@@ -153,37 +133,18 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
 
   async function updatesOfMany(principal: Principal, project: string | null) {
     const found = project === null ? null : await requireProject(prisma, principal, project, 'VIEWER')
-    const inProject = found ? { projectId: found.id } : {}
-    // Holds each run once however often it changes, so a slow reader costs no more than there are runs.
-    const pending = new Set<string>()
-    let hasActive = false
-    return follow<RunUpdate, null>({
-      signals,
-      topic: found ? runTopics.inProject(found.id) : runTopics.any,
-      from: null,
-      // Of a run of another project that may not be seen, nothing is delivered: whoever resolves it does not find it.
-      guard: found ? guardOf(principal, found.id, new NotFoundError('project', project ?? '')) : undefined,
-      onSignal: (runId) => pending.add(runId),
-      async read() {
-        if (!hasActive) {
-          // Read only now that changes are listened to, so that no run is started unseen in between.
-          const active = await prisma.run.findMany({
-            where: { AND: [inProject, visibleRuns(principal)], status: { in: ACTIVE_STATUSES } },
-            orderBy: { id: 'asc' },
-            select: { id: true },
-          })
-          for (const { id } of active) pending.add(id)
-          hasActive = true
-        }
-        for (const runId of pending) {
-          pending.delete(runId)
-          const { item } = await stateReads.read(stateOf(runId), NOTHING_SEEN)
-          if (item) return { item, position: null, more: true, ended: false }
-        }
-        const isDeleted = found !== null && (await prisma.project.count({ where: { id: found.id } })) === 0
-        return { item: null, position: null, more: false, ended: isDeleted }
+    const active = {
+      AND: [found ? { projectId: found.id } : {}, visibleRuns(principal)],
+      status: { in: ACTIVE_STATUSES },
+    }
+    return states.all(
+      found ? runTopics.inProject(found.id) : runTopics.any,
+      () => prisma.run.findMany({ where: active, orderBy: { id: 'asc' }, select: { id: true } }),
+      {
+        guard: found ? guardOf(principal, found.id, new NotFoundError('project', project ?? '')) : undefined,
+        isOver: async () => found !== null && (await prisma.project.count({ where: { id: found.id } })) === 0,
       },
-    })
+    )
   }
 
   /** Read before the rows, so that whatever was stored before the run was over is seen by the read after it. */
@@ -195,9 +156,6 @@ export function createRunWatcher(deps: { database: Database; signals: Signals; a
     return { over: !run || isFinal(run.status), lastSeq: stream?.lastSeq ?? 0 }
   }
 }
-
-/** The position of somebody who has seen no state of a run. */
-const NOTHING_SEEN = ''
 
 function toDeliveredPoint({ key, step, timestamp, value, nonFinite }: KeyedPointRow): DeliveredPoint {
   return { key, step, timestamp: new Date(timestamp), ...toStoredValue(value, nonFinite) }

@@ -276,7 +276,7 @@ test('who watches all runs sees one that is started while the subscription begin
     const seen = new Set<string>()
     while (!seen.has(id)) {
       const { value } = await stream.next()
-      seen.add(value.runId)
+      seen.add(value.id)
     }
     await stream.return?.()
   }
