@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ComputeNodeType, LabelInput } from '../generated/operations.ts'
+import { MACHINE_LABELS } from '../machine/labels.ts'
 import { AgentError } from './errors.ts'
 
 /** What an agent is started with. */
@@ -70,13 +71,19 @@ export async function readOptions(
     workingDir: resolve(given['working-dir'] ?? '.'),
     node: {
       name: given.name ?? hostname(),
-      labels: (given.label ?? []).map(readLabel),
+      labels: withMachineLabels((given.label ?? []).map(readLabel)),
       ...(given.type !== undefined && { type: readType(given.type) }),
       ...(given.location !== undefined && { location: given.location }),
       ...(given.address !== undefined && { address: given.address }),
       ...(given['max-runs'] !== undefined && { maxRuns: readCount(given['max-runs']) }),
     },
   }
+}
+
+/** What was said on the command line stands above what the machine says of itself. */
+function withMachineLabels(given: LabelInput[]): LabelInput[] {
+  const named = new Set(given.map(({ name }) => name))
+  return [...MACHINE_LABELS.filter(({ name }) => !named.has(name)), ...given]
 }
 
 function parse(args: string[]) {

@@ -20,7 +20,13 @@ test('server and token are enough: the node is called as the machine is', async 
     token: 'secret',
     dataDir: resolve('agent-data'),
     workingDir: resolve('.'),
-    node: { name: hostname(), labels: [] },
+    node: {
+      name: hostname(),
+      labels: [
+        { name: 'os', value: process.platform },
+        { name: 'arch', value: process.arch },
+      ],
+    },
   })
 })
 
@@ -32,7 +38,7 @@ test('everything can be said of the node', async () => {
       '--label',
       'zone=eu',
       '--label',
-      'owner=a=b',
+      'arch=a=b',
       '--address',
       '10.0.0.7',
       '--data',
@@ -52,8 +58,9 @@ test('everything can be said of the node', async () => {
       address: '10.0.0.7',
       maxRuns: 4,
       labels: [
+        { name: 'os', value: process.platform },
         { name: 'zone', value: 'eu' },
-        { name: 'owner', value: 'a=b' },
+        { name: 'arch', value: 'a=b' },
       ],
     },
   })

@@ -1,5 +1,5 @@
-import { arch, platform } from 'node:os'
 import type { Database } from '../../db/database.ts'
+import { MACHINE_LABELS } from '../../machine/labels.ts'
 import type { JsonObject } from '../input.ts'
 import { setLabels } from './labels.ts'
 
@@ -42,9 +42,6 @@ export async function updateOwnNode(
         updatedAt: now,
       },
     })
-    await setLabels(tx, OWN_NODE_ID, [
-      { name: 'os', value: platform() },
-      { name: 'arch', value: arch() },
-    ])
+    await setLabels(tx, OWN_NODE_ID, MACHINE_LABELS)
   })
 }
