@@ -25,7 +25,7 @@ beforeAll(async () => {
   app = await startTestApp({
     maxConcurrentRuns: 2,
     modelRoots: [folder],
-    deploymentPorts: { first: 18_800, last: 18_849 },
+    deploymentPorts: { first: 18_850, last: 18_879 },
   })
   given = seed(app.api)
   await givenEngine(app.api, folder)
