@@ -4,7 +4,8 @@ import { storedWishes } from './placement/wishes.ts'
 
 /** Where something is to be. */
 export const PlacementInput = builder.inputType('PlacementInput', {
-  description: 'On which compute node something is to be. What is asked for and never there is waited for.',
+  description:
+    'On which compute node something is to be. A run waits for what is not there; a deployment is refused.',
   fields: (t) => ({
     node: t.string({ description: 'Id or name of the compute node that it must be on.' }),
     labels: t.field({ type: [LabelInput], description: 'What must be said of its compute node: all of it.' }),

@@ -5,7 +5,8 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
 import type { UserPrincipal } from '../../../src/domains/accounts/principal.ts'
-import { updateOwnNode } from '../../../src/domains/compute-nodes/own-node.ts'
+import { OWN_NODE_ID, updateOwnNode } from '../../../src/domains/compute-nodes/own-node.ts'
+import { announceNode } from '../../../src/domains/compute-nodes/topics.ts'
 import { createDeployments, type Deployments } from '../../../src/domains/deployments/deployments.ts'
 import { createProjectAccess } from '../../../src/domains/projects/access.ts'
 import { NotFoundError, UnavailableError } from '../../../src/errors.ts'
@@ -19,6 +20,7 @@ import { isRunning } from '../../support/processes.ts'
 import { until } from '../../support/until.ts'
 import { TEST_ENGINE } from './support/deployments.ts'
 
+const signals = createSignals()
 let folder: string
 let database: Database
 let serving: Deployments
@@ -32,7 +34,7 @@ beforeAll(async () => {
   await updateOwnNode(database, { hostname: 'here', hardware: {}, maxRuns: 1, version: '1.0.0' })
   serving = createDeployments({
     database,
-    signals: createSignals(),
+    signals,
     executor: createLocalExecutor(),
     access: createProjectAccess({ database }),
     sealer: createSealer([newEncryptionKey()]),
@@ -126,6 +128,24 @@ test('deployments of one name are used in turn, and listed with their maker', as
   const listed = await serving.directory.list(stranger)
   expect(listed.filter(({ name }) => name === 'shared')).toHaveLength(2)
   expect(listed[0]?.ownedBy).toBe(admin.username)
+})
+
+test('what is on a node that is not heard of is left out at once, before anything is written down of it', async () => {
+  const id = await givenRunning({ name: 'near' })
+  const hear = async (isOnline: boolean) => {
+    await database.transaction((tx) =>
+      tx.computeNode.update({ where: { id: OWN_NODE_ID }, data: { isOnline } }),
+    )
+    announceNode(signals, OWN_NODE_ID)
+  }
+  const names = async () => (await serving.directory.list(stranger)).map(({ name }) => name)
+  expect(await names()).toContain('near')
+
+  await hear(false)
+  expect(await names()).not.toContain('near')
+  await hear(true)
+  await reaches(id, 'RUNNING')
+  await until('it to be there again', async () => (await names()).includes('near'))
 })
 
 test('a name that nobody serves is not found; one that is not healthy is not available', async () => {

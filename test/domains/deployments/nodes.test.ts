@@ -33,12 +33,13 @@ let gpu: AgentProcess
 let plain: AgentProcess
 let given: ReturnType<typeof givenDeployments>
 let openai: OpenAI
-let apiKey: string
 beforeAll(async () => {
   models = await mkdtemp(join(tmpdir(), 'trainyard-models-'))
   const gpus = await mkdtemp(join(models, 'program-'))
   await writeNvidiaSmi(gpus, [{ 'memory.total': 24_000, 'memory.used': 20_000 }, {}])
   server = await startServerProcess({
+    // Where agents look for it again after it was killed.
+    PORT: '18560',
     TRAINYARD_MODEL_ROOTS: models,
     TRAINYARD_DEPLOYMENT_PORTS: `${FIRST_PORT}-18549`,
     TRAINYARD_DEPLOYMENT_STOP_SECONDS: '5',
@@ -49,14 +50,14 @@ beforeAll(async () => {
   const { createApiToken } = await server.api.send(AccountCreateApiTokenDocument, {
     input: { name: 'openai', scopes: ['RUN'] },
   })
-  apiKey = expected(createApiToken, 'ApiToken').token ?? ''
-  meet()
+  const apiKey = expected(createApiToken, 'ApiToken').token ?? ''
+  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey, maxRetries: 0 })
   gpu = await givenAgent('gpu', ['--label', 'zone=eu'], { PATH: `${gpus}:${process.env.PATH}` })
   plain = await givenAgent('plain', ['--label', 'zone=us'])
 })
 afterEach(async () => {
   // What became of a test is no matter: what runs on a machine ends only when that is heard of.
-  for (const agent of [gpu, plain]) if (!agent.runs()) await agent.start({ server: server.url })
+  for (const agent of [gpu, plain]) if (!agent.runs()) await agent.start()
   await given.deleteAll()
 })
 afterAll(async () => {
@@ -65,11 +66,6 @@ afterAll(async () => {
   await server.dispose()
   await rm(models, { recursive: true, force: true })
 })
-
-/** Lets the client of OpenAI reach the server where it listens now. */
-function meet() {
-  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey, maxRetries: 0 })
-}
 
 /** An agent, and so a compute node, that is at an address of its own. */
 async function givenAgent(name: keyof typeof ADDRESS, args: string[], environment = {}) {
@@ -185,21 +181,23 @@ test('while a machine is not heard of its models serve nobody; then the same pro
   expect(messages.filter((message) => message.includes('listens'))).toHaveLength(1)
 })
 
-test('a killed server finds what runs on other machines again', async () => {
-  const { id, pid, port } = await given.running({ name: 'steady', placement: { node: 'plain' } })
+test('a server and an agent that are killed find what they had again', async () => {
+  const ofBoth = await given.running({ name: 'steady', placement: { node: 'plain' } })
+  const ofServer = await given.running({ name: 'calm', placement: { node: 'gpu' } })
 
   await server.kill('SIGKILL')
-  expect(isRunning(Number(pid))).toBe(true)
+  await plain.kill('SIGKILL')
   await server.start()
-  meet()
-  await plain.kill('SIGTERM')
-  await plain.start({ server: server.url })
-  await gpu.kill('SIGTERM')
-  await gpu.start({ server: server.url })
+  await plain.start()
 
-  expect(await given.reaches(id, 'RUNNING')).toMatchObject({ pid, port, restarts: 0 })
-  expect(await chat('steady')).toBe('hello there')
-  expect((await words(pid, 'cmdline')).length).toBeGreaterThan(1)
+  for (const { id, name, pid, port } of [ofBoth, ofServer]) {
+    expect(await given.reaches(id, 'RUNNING')).toMatchObject({ pid, port, restarts: 0 })
+    expect(await chat(name)).toBe('hello there')
+    const log = await given.log(id)
+    expect(log.filter(({ message }) => message.includes('listens'))).toHaveLength(1)
+  }
+  process.kill(Number(ofServer.pid), 'SIGKILL')
+  await given.when(ofServer.id, 'started again', (it) => it.restarts === 1 && it.healthy)
 })
 
 test('one that crashes is started again on its machine, with its GPU', async () => {
