@@ -1,28 +1,25 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { accessTokenOf } from '../support/access-token.ts'
-import { createNetwork, type Machine, type Network, whyNoNetwork } from '../support/network-namespaces.ts'
+import { createNetwork, type Machine, type Network } from '../support/network-namespaces.ts'
 import { isRunning } from '../support/processes.ts'
 import { seed } from '../support/seed.ts'
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
+import { impossible, needNetwork } from './support/no-network.ts'
 
 const WATCHER = join(import.meta.dirname, 'support/watcher.ts')
 /** Prints a number every 20 ms for as long as it is left alone. */
 const COUNTER = 'let n = 0; setInterval(() => console.log("line", n++), 20)'
 
-const impossible = whyNoNetwork()
 let network: Network
 let server: ServerProcess
 let given: ReturnType<typeof seed>
 let token: string
 beforeAll(async () => {
-  if (impossible !== null) {
-    process.stdout.write(`\nThe tests of machines on a network are skipped: ${impossible}.\n`)
-    return
-  }
+  if (impossible !== null) return
   network = createNetwork()
   server = await startServerProcess({
     HOST: network.address,
@@ -41,11 +38,6 @@ afterAll(async () => {
     await network?.end()
   }
 })
-
-/** Ends the test where there can be no network. */
-function needNetwork({ skip }: TestContext): void {
-  if (impossible !== null) skip(impossible)
-}
 
 /** Has a machine follow the log of a run. */
 function startWatcher(machine: Machine, runId: string) {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -52,10 +52,16 @@ export interface AgentStart {
   environment?: Record<string, string>
 }
 
-/** An agent that does not run yet. */
+/** How programs are started on the machine that an agent speaks for. */
+export type SpawnThere = (argv: string[], options: SpawnOptions) => ChildProcess
+
+const spawnHere: SpawnThere = ([program = '', ...args], options) => spawn(program, args, options)
+
+/** An agent that does not run yet. It is to run on this machine unless given. */
 export async function createAgentProcess(
   settings: { server: string; token: string; name: string } & Pick<AgentStart, 'args' | 'environment'> & {
       dataDir?: string
+      spawn?: SpawnThere
     },
 ): Promise<AgentProcess> {
   const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'trainyard-agent-')))
@@ -65,9 +71,9 @@ export async function createAgentProcess(
 
   function launch(options: AgentStart): ChildProcess {
     ;({ server = server, token = token, args = args, environment = environment } = options)
-    child = spawn(
-      process.execPath,
+    child = (settings.spawn ?? spawnHere)(
       [
+        process.execPath,
         '--disable-warning=ExperimentalWarning',
         MAIN,
         ...['--server', server, '--name', settings.name, '--data', dataDir, ...args],
