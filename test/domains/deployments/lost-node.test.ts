@@ -18,7 +18,7 @@ beforeAll(async () => {
   models = await mkdtemp(join(tmpdir(), 'trainyard-models-'))
   app = await startTestApp({
     modelRoots: [models],
-    deploymentPorts: { first: 18_550, last: 18_559 },
+    deploymentPorts: { first: 18_970, last: 18_979 },
     nodeLeaseSeconds: 1,
     runLeaseSeconds: 3,
   })

@@ -23,7 +23,7 @@ import { type ServerProcess, startServerProcess } from '../../support/server-pro
 import { until } from '../../support/until.ts'
 import { givenDeployments, givenEngine, TEST_ENGINE } from './support/deployments.ts'
 
-const FIRST_PORT = 18_500
+const FIRST_PORT = 18_900
 /** Machines of these tests have addresses of their own, all of which are this one's. */
 const ADDRESS = { gpu: '127.0.0.2', plain: '127.0.0.3' }
 
@@ -39,9 +39,9 @@ beforeAll(async () => {
   await writeNvidiaSmi(gpus, [{ 'memory.total': 24_000, 'memory.used': 20_000 }, {}])
   server = await startServerProcess({
     // Where agents look for it again after it was killed.
-    PORT: '18560',
+    PORT: '18960',
     TRAINYARD_MODEL_ROOTS: models,
-    TRAINYARD_DEPLOYMENT_PORTS: `${FIRST_PORT}-18549`,
+    TRAINYARD_DEPLOYMENT_PORTS: `${FIRST_PORT}-18949`,
     TRAINYARD_DEPLOYMENT_STOP_SECONDS: '5',
     TRAINYARD_NODE_LEASE_SECONDS: '2',
   })
