@@ -76,7 +76,7 @@ export async function createComputeNodes(deps: ComputeNodesDependencies): Promis
     leases,
     latest: telemetry.latest,
     services: {
-      agentRegistration: createAgentRegistration(deps),
+      agentRegistration: createAgentRegistration({ ...deps, leases }),
       agentWork: createAgentWork({ ...deps, executions, leases, telemetry }),
       computeNodeWatcher: createComputeNodeWatcher(deps),
       telemetry: telemetry.service,

@@ -12,14 +12,20 @@ import { LabelsInput, setLabels } from '../labels.ts'
 import { NODE_TYPES } from '../status.ts'
 import { announceNode } from '../topics.ts'
 import { requireAgentToken } from './agent-node.ts'
+import type { Leases } from './leases.ts'
 
 type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
 
 export type AgentRegistration = ReturnType<typeof createAgentRegistration>
 
 /** Takes machines in, by the agents that run on them. */
-export function createAgentRegistration(deps: { database: Database; signals: Signals; now?: () => Date }) {
-  const { database, signals, now = () => new Date() } = deps
+export function createAgentRegistration(deps: {
+  database: Database
+  signals: Signals
+  leases: Pick<Leases, 'renew'>
+  now?: () => Date
+}) {
+  const { database, signals, leases, now = () => new Date() } = deps
 
   return {
     /**
@@ -71,6 +77,8 @@ export function createAgentRegistration(deps: { database: Database; signals: Sig
           return tx.computeNode.findUniqueOrThrow({ ...query, where: { id } })
         })
         announceNode(signals, node.id)
+        // From here on it is missed, whether or not another word follows.
+        await leases.renew(node.id)
         return node
       })
     },

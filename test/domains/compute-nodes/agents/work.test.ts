@@ -48,7 +48,7 @@ beforeEach(async () => {
     runLeaseSeconds: 600,
     log: pino({ level: 'silent' }),
   })
-  registration = createAgentRegistration({ database, signals })
+  registration = createAgentRegistration({ database, signals, leases })
   work = createAgentWork({
     database,
     signals,
