@@ -54,7 +54,8 @@ export interface Connection {
   /** What to do, whenever that changes; made again whenever the connection breaks. Ends with the signal. */
   orders(signal: AbortSignal): AsyncIterableIterator<OrdersFragment>
   assignment(executionId: string, options?: CallOptions): Promise<GivenAssignment>
-  report(input: ReportExecutionInput, options?: CallOptions): Promise<OrderFragment>
+  /** @param input is asked for before each attempt */
+  report(input: () => Promise<ReportExecutionInput>, options?: CallOptions): Promise<OrderFragment>
   /** @param input is asked for before each attempt @returns how much of the file the server has, in bytes */
   upload(input: () => Promise<UploadExecutionFileInput>, options?: CallOptions): Promise<number>
   /** @returns what the server lacks of the result: nothing when it is in its place */
@@ -161,7 +162,8 @@ export function createConnection(url: string, token: string, log: Logger): Conne
       ),
     report: (input, options) =>
       insist(
-        async () => accepted((await ask(AgentReportDocument, { input }, options)).reportExecution),
+        async () =>
+          accepted((await ask(AgentReportDocument, { input: await input() }, options)).reportExecution),
         options?.signal,
       ),
     upload: (input, options) =>

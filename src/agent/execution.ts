@@ -95,7 +95,7 @@ async function attendOnce(
   async function tell(end: EndReport, assignment: Assignment | null): Promise<void> {
     const relocate = createRelocator(reversed(assignment?.relocations ?? []))
     const report = toReportInput(end, relocate)
-    inbox.answer(await connection.report({ executionId, report }, { signal }))
+    inbox.answer(await connection.report(async () => ({ executionId, report }), { signal }))
     deps.log.info({ state: end.state, exitCode: 'exitCode' in end ? end.exitCode : null }, 'it is over')
   }
 

@@ -20,7 +20,7 @@ export interface OutputNews {
 }
 
 /** The largest piece of an output in one call, in bytes; the server takes twice as much. */
-const PIECE_BYTES = 256 * 1024
+export const LARGEST_PIECE_BYTES = 256 * 1024
 
 interface Piece {
   piece: OutputPieceInput
@@ -29,8 +29,8 @@ interface Piece {
 
 /** What a command prints, as bytes in files that its supervisor owns. */
 export interface Output {
-  /** What follows the bytes that the server has, a piece of each at most. */
-  next(offsets: OutputOffsets): Promise<OutputNews>
+  /** What follows the bytes that the server has, a piece of each of so many bytes at most. */
+  next(offsets: OutputOffsets, pieceBytes: number): Promise<OutputNews>
   close(): Promise<void>
 }
 
@@ -51,12 +51,16 @@ export function openOutput(directory: string): Output {
     }
   }
 
-  async function pieceOf(name: 'stdout' | 'stderr', offset: number): Promise<Piece | undefined> {
+  async function pieceOf(
+    name: 'stdout' | 'stderr',
+    offset: number,
+    pieceBytes: number,
+  ): Promise<Piece | undefined> {
     const file = await openIfThere(name)
     if (!file) return undefined
     const { size, mtimeMs } = await file.stat()
     if (size <= offset) return undefined
-    const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, size - offset))
+    const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, size - offset))
     const { bytesRead } = await file.read(buffer, 0, buffer.length, offset)
     if (bytesRead === 0) return undefined
     const piece = {
@@ -65,13 +69,13 @@ export function openOutput(directory: string): Output {
       // What is read late was not written later than the file says.
       writtenAt: new Date(Math.min(Date.now(), mtimeMs)).toISOString(),
     }
-    return { piece, isFull: bytesRead === PIECE_BYTES }
+    return { piece, isFull: bytesRead === pieceBytes }
   }
 
   return {
-    async next({ stdoutBytes, stderrBytes }) {
-      const stdout = await pieceOf('stdout', stdoutBytes)
-      const stderr = await pieceOf('stderr', stderrBytes)
+    async next({ stdoutBytes, stderrBytes }, pieceBytes) {
+      const stdout = await pieceOf('stdout', stdoutBytes, pieceBytes)
+      const stderr = await pieceOf('stderr', stderrBytes, pieceBytes)
       const found = [stdout, stderr].filter((piece) => piece !== undefined)
       return {
         pieces: { ...(stdout && { stdout: stdout.piece }), ...(stderr && { stderr: stderr.piece }) },

@@ -37,7 +37,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 beforeEach(() => agent.start())
-afterEach(() => agent.kill('SIGKILL'))
+afterEach(async () => {
+  relay.thaw()
+  await agent.kill('SIGKILL')
+})
 
 const placement = { node: 'gpu-1' }
 
