@@ -21,7 +21,8 @@ export function agentTokenCommand(issue: (database: Database, name: string) => P
       const token = await withDatabase(config.dataDir, (database) => issue(database, name))
       return [
         'On the other machine, where Trainyard is installed (the address must be one that reaches this server):',
-        `npm run agent -- ${quoteForShell(['--server', url, '--name', name, '--token', token])}`,
+        // Not as an argument, which everybody on that machine would see in the list of processes.
+        `TRAINYARD_AGENT_TOKEN=${token} npm run agent -- ${quoteForShell(['--server', url, '--name', name])}`,
       ]
     },
   }

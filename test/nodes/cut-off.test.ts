@@ -101,6 +101,11 @@ describe.concurrent('machines of a network', () => {
     const node = await site.node('operated', { maxRuns: 1 })
     const first = await trainings.start('operated', 'quickly')
     await first.grows()
+    // What it prints may be there a moment before what its agent tells of it is.
+    await until('it to run', async () => {
+      const { run } = await site.server.api.send(PlacedRunDocument, { id: first.id })
+      return run?.status === 'RUNNING'
+    })
     expect(await operate(node, 'DRAIN')).toMatchObject({
       computeNode: { status: 'DRAINING' },
       runs: [{ run: { id: first.id, status: 'RUNNING' }, outcome: 'UNTOUCHED' }],
