@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { NameInput } from '../input.ts'
+import { JsonObjectInput, NameInput } from '../input.ts'
 import { OwnNameInput } from '../names.ts'
 import { LabelsInput } from './labels.ts'
 import { NODE_TYPES } from './status.ts'
@@ -13,15 +13,29 @@ const MAX_RUNS = 1000
 /** How long a restart may wait for the end of what it ends, in seconds. */
 const MAX_RESTART_GRACE = 600
 
+/** What a machine may say of itself, in characters of JSON: everybody who lists nodes is told it. */
+const MAX_HARDWARE_LENGTH = 256 * 1024
+
+/** What a machine is. */
+export const HardwareInput = JsonObjectInput.refine(
+  (hardware) => JSON.stringify(hardware).length <= MAX_HARDWARE_LENGTH,
+  `Must have at most ${MAX_HARDWARE_LENGTH} characters as JSON.`,
+)
+
+/** Where what a node serves is reached: requests go there, so it must be a host and nothing else of an address. */
+export const AddressInput = z
+  .string()
+  .min(1, 'Must not be empty.')
+  .max(253, 'Must have at most 253 characters.')
+  .regex(/^[\w.:%-]+$/, 'Must be an address or a host name.')
+
 /** The input of updateComputeNode. Leaves a field that is not given alone; null empties one that can be empty. */
 export const UpdateComputeNodeInput = z.object({
   computeNodeId: z.string(),
   name: OwnNameInput.optional(),
   type: z.enum(NODE_TYPES).optional(),
   location: NameInput.nullable().optional(),
-  address: NameInput.regex(/^[^\s/]*$/, 'Must be an address or a host name.')
-    .nullable()
-    .optional(),
+  address: AddressInput.nullable().optional(),
   labels: LabelsInput.nullable()
     .transform((labels) => labels ?? [])
     .optional(),

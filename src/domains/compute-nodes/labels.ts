@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import type { Transaction } from '../../db/database.ts'
+import { ValidationError } from '../../errors.ts'
 import { NameInput } from '../input.ts'
 
 /** What is said of a node, or must be said of it, by name. */
 export type Labels = Record<string, string>
 
-/** The most labels that a node may have. */
+/** The most labels that are given at a time. */
 const MAX_LABELS = 50
+/** The most that a node may have: what people said of it leaves room for what its machine says. */
+const MAX_OF_NODE = 2 * MAX_LABELS
 
 /** Labels by their names, each of which there is once. */
 export const LabelsInput = z
@@ -22,7 +25,11 @@ export function toLabels(labels: { name: string; value: string }[]): Labels {
   return Object.fromEntries(labels.map(({ name, value }) => [name, value]))
 }
 
-/** Gives a node these labels beside those that it has, with these values. */
+/**
+ * Gives a node these labels beside those that it has, with these values.
+ *
+ * @throws ValidationError when that makes too many
+ */
 export async function setLabels(
   tx: Transaction,
   nodeId: string,
@@ -35,4 +42,7 @@ export async function setLabels(
       update: { value },
     })
   }
+  const count = await tx.computeNodeLabel.count({ where: { nodeId } })
+  if (count <= MAX_OF_NODE) return
+  throw ValidationError.at('labels', `Are ${count} with those that the node has: at most ${MAX_OF_NODE}.`)
 }

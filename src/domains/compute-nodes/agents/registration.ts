@@ -6,8 +6,9 @@ import { newId } from '../../../ids.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { recordEvent } from '../../audit/record.ts'
-import { JsonObjectInput, NameInput, parseInput } from '../../input.ts'
+import { NameInput, parseInput } from '../../input.ts'
 import { OwnNameInput, refuseTakenName } from '../../names.ts'
+import { AddressInput, HardwareInput } from '../inputs.ts'
 import { LabelsInput, setLabels } from '../labels.ts'
 import { NODE_TYPES } from '../status.ts'
 import { announceNode } from '../topics.ts'
@@ -125,9 +126,9 @@ const RegisterAgentInput = z.object({
   installationId: z.string().min(16, 'Must have at least 16 characters.').max(100),
   type: z.enum(NODE_TYPES).exclude(['CONTROL'], 'CONTROL is the machine of the server.').nullish(),
   location: NameInput.nullish(),
-  address: z.string().min(1).max(253).nullish(),
+  address: AddressInput.nullish(),
   labels: LabelsInput.nullish(),
   maxRuns: z.number().int().min(0, 'Must not be negative.').max(1000, 'Must be at most 1000.').nullish(),
-  hardware: JsonObjectInput,
+  hardware: HardwareInput,
   agentVersion: z.string().min(1).max(100),
 })

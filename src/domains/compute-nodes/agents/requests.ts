@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TelemetrySample } from '../../../machine/types.ts'
-import { JsonObjectInput } from '../../input.ts'
+import { HardwareInput } from '../inputs.ts'
 import { ReportSchema } from './report.ts'
 
 /** The largest piece of output in one call, in bytes. */
@@ -55,7 +55,10 @@ export const RemoveInput = z.object({
 })
 
 const percent = z.number().min(0).max(100)
-const amount = z.coerce.number().min(0)
+/** More than any machine has of anything; what is added up and rounded must stay a number. */
+const amount = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER)
+/** Nothing is colder than the first, and no chip as hot as the second, in °C. */
+const temperature = z.number().min(-273.15).max(10_000)
 
 const SampleSchema: z.ZodType<TelemetrySample> = z.object({
   timestamp: z.date(),
@@ -73,10 +76,7 @@ const SampleSchema: z.ZodType<TelemetrySample> = z.object({
         utilization: percent.nullish().transform((value) => value ?? null),
         memoryUsedBytes: amount.nullish().transform((value) => value ?? null),
         memoryTotalBytes: amount.nullish().transform((value) => value ?? null),
-        temperatureCelsius: z
-          .number()
-          .nullish()
-          .transform((value) => value ?? null),
+        temperatureCelsius: temperature.nullish().transform((value) => value ?? null),
         powerWatts: amount.nullish().transform((value) => value ?? null),
       }),
     )
@@ -86,5 +86,5 @@ const SampleSchema: z.ZodType<TelemetrySample> = z.object({
 /** A word of an agent. */
 export const HeartbeatInput = z.object({
   sample: SampleSchema.nullish(),
-  hardware: JsonObjectInput.nullish(),
+  hardware: HardwareInput.nullish(),
 })

@@ -323,6 +323,49 @@ describe('a result', () => {
   })
 })
 
+describe('a machine', () => {
+  test.each([
+    { address: 'somebody:secret@10.0.0.1' },
+    { address: '10.0.0.1/path?' },
+    { address: 'with space' },
+    { hardware: { name: 'x'.repeat(300_000) } },
+  ])('may not say %o of itself', async (said) => {
+    await expect(registration.register(agent, { ...machine('first'), ...said })).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+    })
+  })
+
+  test('does not collect labels without end', async () => {
+    const labelled = (start: number) => ({
+      ...machine('first'),
+      labels: Array.from({ length: 50 }, (_, n) => ({ name: `label ${start + n}`, value: 'x' })),
+    })
+    await registration.register(agent, labelled(0))
+    await registration.register(agent, labelled(0))
+    await registration.register(agent, labelled(50))
+
+    await expect(registration.register(agent, labelled(100))).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+    })
+    expect(await database.prisma.computeNodeLabel.count({ where: { nodeId } })).toBe(100)
+  })
+
+  test.each([
+    { networkRxBytesPerSecond: 1.7e308 },
+    { gpus: [{ index: 0, name: 'hot', temperatureCelsius: 1.7e308 }] },
+  ])('cannot have measured what no sum and no mean can be made of: %o', async (measured) => {
+    const sample = {
+      timestamp: new Date(),
+      cpuUsage: 1,
+      memoryUsage: 1,
+      memoryTotalBytes: 1,
+      gpus: [],
+      ...measured,
+    }
+    await expect(work.heartbeat(agent, { sample })).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
+  })
+})
+
 describe('a token', () => {
   test('speaks for one node, from the data folder that used it first', async () => {
     expect(await registration.register(agent, machine('first'))).toMatchObject({ id: nodeId })
