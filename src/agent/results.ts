@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { createCompletenessTracker } from '../execution/artifacts/completeness.ts'
+import { findDeleted } from '../execution/artifacts/deleted.ts'
 import { type Candidate, scanOutput } from '../execution/artifacts/scan.ts'
 import type { Executor } from '../execution/executor.ts'
 import { readFileIfAny, replaceFile } from '../execution/supervisor/atomic-file.ts'
@@ -56,9 +55,7 @@ export async function createResults(
 
   /** A script that keeps only its last checkpoints deletes the others. */
   async function removeDeleted(candidates: Candidate[]): Promise<void> {
-    const found = new Set(candidates.map(({ name }) => name))
-    // A scan may leave out what is there, where it finds too much or a folder cannot be read.
-    const deleted = [...brought.keys()].filter((name) => !found.has(name) && !existsSync(join(output, name)))
+    const deleted = findDeleted(output, brought.keys(), candidates)
     if (deleted.length === 0) return
     await connection.removeResults(executionId, deleted, { signal })
     for (const name of deleted) brought.delete(name)

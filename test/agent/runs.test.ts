@@ -157,6 +157,28 @@ test('a checkpoint arrives while the training goes on; one that is deleted goes,
   expect(await readFile(kept, 'utf8')).toBe('step 1')
 })
 
+test('a file whose name becomes that of a folder makes way for what is in there', async () => {
+  const script = `
+    const { existsSync, mkdirSync, rmSync, writeFileSync } = require('node:fs')
+    const path = process.env.TRAINYARD_OUTPUT_DIR + '/metrics.json'
+    writeFileSync(path, '{}')
+    const timer = setInterval(() => {
+      if (!existsSync(process.argv[1])) return
+      rmSync(path)
+      mkdirSync(path)
+      writeFileSync(path + '/final.json', '{"done":true}')
+      clearInterval(timer)
+    }, 20)`
+  const goOn = join(folder, 'make-way')
+  const id = await start(script, [goOn])
+  await given.when(id, 'bringing the file', ({ artifacts }) => artifacts.totalCount === 1)
+  await writeFile(goOn, '')
+
+  const run = await given.end(id)
+  expect(run).toMatchObject({ status: 'SUCCEEDED' })
+  expect(artifactsOf(run).map(({ name }) => name)).toEqual(['metrics.json/final.json'])
+})
+
 test('a cancel reaches the process, which saves a checkpoint in its grace', async () => {
   const script = `
     process.on('SIGTERM', () => {

@@ -48,7 +48,7 @@ export function requireInside(path: string, field: string): string {
   const clean = posix.normalize(path)
   const leadsOut =
     clean.startsWith('/') || clean.split('/').includes('..') || clean === '.' || clean.includes('\0')
-  if (!leadsOut && clean === path) return path
+  if (!leadsOut && !clean.endsWith('/') && clean === path) return path
   throw ValidationError.at(field, 'Must be a plain relative path.')
 }
 
@@ -92,11 +92,15 @@ export async function findMissing(
   { files }: Result,
 ): Promise<{ file: ResultFile; arrivedBytes: number }[]> {
   const missing: { file: ResultFile; arrivedBytes: number }[] = []
+  // However many files have the same content, it is read once.
+  const right = new Set<string>()
   for (const file of files) {
     const path = arrivingPath(root, file.sha256)
     const arrivedBytes = await sizeOf(path)
     if (arrivedBytes < file.sizeBytes) missing.push({ file, arrivedBytes })
-    else if (file.sizeBytes > 0 && (await checksumOf(path)) !== file.sha256) {
+    else if (file.sizeBytes === 0 || right.has(file.sha256)) continue
+    else if ((await checksumOf(path)) === file.sha256) right.add(file.sha256)
+    else {
       // Something went wrong on the way or on the disk: it comes again.
       await rm(path, { force: true })
       missing.push({ file, arrivedBytes: 0 })
@@ -105,12 +109,25 @@ export async function findMissing(
   return missing
 }
 
-/** Moves a result that is whole into the output folder, in place of an earlier one of the name. */
-export async function putInPlace(
-  root: string,
-  output: string,
-  { name, isFolder, files }: Result,
-): Promise<void> {
+/** Codes of names that cannot be those of files, or not beside those that there are. */
+const IMPOSSIBLE = ['EEXIST', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL']
+
+/**
+ * Moves a result that is whole into the output folder, in place of an earlier one of the name.
+ *
+ * @throws ValidationError when it cannot be there, as below something that is a file
+ */
+export async function putInPlace(root: string, output: string, result: Result): Promise<void> {
+  try {
+    await move(root, output, result)
+  } catch (error) {
+    if (!isErrno(error, ...IMPOSSIBLE)) throw error
+    const reason = error instanceof Error ? error.message.split(',', 1)[0] : String(error)
+    throw ValidationError.at('name', `Cannot be put there: ${reason}.`)
+  }
+}
+
+async function move(root: string, output: string, { name, isFolder, files }: Result): Promise<void> {
   const target = join(output, requireInside(name, 'name'))
   const whole = join(root, ARRIVING, 'whole')
   await rm(whole, { recursive: true, force: true })

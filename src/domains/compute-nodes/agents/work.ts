@@ -256,7 +256,7 @@ export function createAgentWork(deps: AgentWorkDependencies) {
         if (execution.isSettled) return []
         const { output } = await carriedOf(execution)
         const kept = await taggedResults(execution)
-        const removed = names.filter((name) => !kept.has(name))
+        const removed = names.filter((name) => !kept.some((tagged) => isSameOrWithin(name, tagged)))
         for (const name of removed) await removeResult(output, name)
         return removed
       })
@@ -273,14 +273,19 @@ export function createAgentWork(deps: AgentWorkDependencies) {
     },
   }
 
-  async function taggedResults({ directory }: Execution): Promise<Set<string>> {
+  async function taggedResults({ directory }: Execution): Promise<string[]> {
     const runId = directory.split('/').find((part) => kindOfId(part) === 'Run')
     const tagged = await prisma.artifact.findMany({
       where: { runId: runId ?? '', tags: { some: {} } },
       select: { name: true },
     })
-    return new Set(tagged.map(({ name }) => name))
+    return tagged.map(({ name }) => name)
   }
+}
+
+/** Whether one path lies in the other, whichever, or they are the same. */
+function isSameOrWithin(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`)
 }
 
 /** How long nothing may come of a piece, in ms: who was cut off tries again, and must not have to wait for itself. */

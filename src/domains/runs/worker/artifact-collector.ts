@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Logger } from 'pino'
 import type { Database } from '../../../db/database.ts'
 import { createCompletenessTracker } from '../../../execution/artifacts/completeness.ts'
+import { findDeleted } from '../../../execution/artifacts/deleted.ts'
 import { type Candidate, scanOutput } from '../../../execution/artifacts/scan.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
@@ -59,11 +58,7 @@ export async function createArtifactCollector(
 
   /** A script that keeps only its last checkpoints deletes the others: then they are no artifacts any more. */
   async function forgetDeleted(candidates: Candidate[]) {
-    const found = new Set(candidates.map((candidate) => candidate.name))
-    // A scan may leave out what is there, where it finds too much or a folder cannot be read.
-    const deleted = [...known.keys()].filter(
-      (name) => !found.has(name) && !existsSync(join(paths.output, name)),
-    )
+    const deleted = findDeleted(paths.output, known.keys(), candidates)
     if (deleted.length === 0) return
     await database.transaction(async (tx) => {
       await tx.artifact.deleteMany({ where: { runId: run.id, name: { in: deleted }, tags: { none: {} } } })

@@ -299,7 +299,7 @@ describe('a result', () => {
     expect(await put()).toEqual([])
   })
 
-  test.each(['../outside', '/etc/passwd', 'a/../../b', '.', 'a//b', 'a\0b'])(
+  test.each(['../outside', '/etc/passwd', 'a/../../b', '.', 'a/', 'a//b', 'a\0b'])(
     'may not be named %j',
     async (name) => {
       const { id } = await givenExecution()
@@ -312,6 +312,24 @@ describe('a result', () => {
       })
     },
   )
+
+  test.each([
+    { what: 'below a file', name: 'file/below', paths: [''] },
+    { what: 'under a name that no file can have', name: 'x'.repeat(300), paths: [''] },
+    { what: 'with a file that is a folder too', name: 'folder', paths: ['a', 'a/b'] },
+  ])('is refused $what, so that its agent does not try for ever', async ({ name, paths }) => {
+    const { id } = await givenExecution()
+    const put = (as: string, files: string[]) =>
+      work.putResult(agent, {
+        executionId: id,
+        name: as,
+        isFolder: files[0] !== '',
+        files: files.map((path) => fileOf('', path)),
+      })
+    expect(await put('file', [''])).toEqual([])
+
+    await expect(put(name, paths)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
+  })
 
   test.each(['../../outside', '/etc/passwd'])('may not have a file at %j', async (path) => {
     const { id } = await givenExecution()
