@@ -12,7 +12,7 @@ import type { Execution } from '../../../generated/prisma/client.ts'
 import { newId } from '../../../ids.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import { nodeTopics } from '../topics.ts'
-import { parseReport, storedReport } from './report.ts'
+import { parseReport, storedReport, withinTimes } from './report.ts'
 import { removeArriving } from './result-files.ts'
 
 /** What keeping the executions of other nodes needs. */
@@ -135,13 +135,15 @@ export function createExecutions({ database, signals, dataDir }: ExecutionDepend
     },
 
     /** Writes down what an agent tells. The last word stays: nothing follows the end of an execution. */
-    async record(execution: Execution, report: ExecutionReport): Promise<void> {
+    async record(execution: Execution, told: ExecutionReport): Promise<void> {
       const known = execution.report === null ? null : parseReport(execution.report)
       if (known && isOver(known)) return
+      const now = new Date()
+      const report = withinTimes(told, execution.createdAt, now)
       await database.transaction((tx) =>
         tx.execution.updateMany({
           where: { id: execution.id },
-          data: { report: storedReport(report), reportedAt: new Date() },
+          data: { report: storedReport(report), reportedAt: now },
         }),
       )
       if (!execution.isSettled) reports.set(execution.directory, report)

@@ -30,6 +30,32 @@ export function parseReport(value: unknown): ExecutionReport {
   return ReportSchema.parse(value)
 }
 
+/**
+ * A report with its times as they can be: not before the command was given, and not later than now. Clocks of other
+ * machines may be years away.
+ */
+export function withinTimes(report: ExecutionReport, given: Date, now: Date): ExecutionReport {
+  const possible = (at: Date, from = given) => (at < from ? from : at > now ? now : at)
+  const end = (termination: { requestedAt: Date }) => ({ requestedAt: possible(termination.requestedAt) })
+  switch (report.state) {
+    case 'running':
+      return { ...report, startedAt: possible(report.startedAt) }
+    case 'exited': {
+      const startedAt = possible(report.startedAt)
+      const termination = report.termination && end(report.termination)
+      return { ...report, startedAt, endedAt: possible(report.endedAt, startedAt), termination }
+    }
+    case 'withdrawn':
+      return { ...report, termination: end(report.termination), endedAt: possible(report.endedAt) }
+    case 'failed':
+      return { ...report, endedAt: possible(report.endedAt) }
+    case 'lost':
+      return { ...report, termination: report.termination && end(report.termination) }
+    default:
+      return report
+  }
+}
+
 /** A report in the form that is stored. */
 export function storedReport(report: ExecutionReport): JsonObject {
   return storedObject(JSON.parse(JSON.stringify(report)))

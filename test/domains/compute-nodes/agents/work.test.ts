@@ -168,7 +168,7 @@ describe('how an execution goes', () => {
   test('is told until it is over; what is told after that changes nothing', async () => {
     const { id, directory } = await givenExecution()
     expect(await executor.inspect(directory)).toEqual({ state: 'starting' })
-    const at = new Date('2026-01-01T00:00:00Z')
+    const at = new Date()
     const running = { state: 'running', pid: 7, startedAt: at, supervised: true }
     const exited = {
       state: 'exited',
@@ -186,6 +186,26 @@ describe('how an execution goes', () => {
     await work.report(agent, { executionId: id, report: { ...exited, exitCode: 1 } })
 
     expect(await executor.inspect(directory)).toEqual(exited)
+  })
+
+  test('has times that can be, whatever the clock of the machine says', async () => {
+    const { id, directory } = await givenExecution()
+    const { createdAt } = await database.prisma.execution.findUniqueOrThrow({ where: { id } })
+    const cleanup = { killed: false, unfinishedFiles: [] }
+    const ended = { state: 'exited', exitCode: 0, signal: null, termination: null, cleanup }
+    const [past, future] = [new Date('1970-01-01T00:00:00Z'), new Date('9999-01-01T00:00:00Z')]
+
+    await work.report(agent, {
+      executionId: id,
+      report: { state: 'running', pid: 7, startedAt: past, supervised: true },
+    })
+    expect(await executor.inspect(directory)).toMatchObject({ startedAt: createdAt })
+    await work.report(agent, { executionId: id, report: { ...ended, startedAt: future, endedAt: past } })
+
+    const report = await executor.inspect(directory)
+    if (report.state !== 'exited') throw new Error(report.state)
+    expect(report.startedAt.getTime()).toBeLessThanOrEqual(Date.now())
+    expect(report.endedAt).toEqual(report.startedAt)
   })
 
   test('an end that is asked for while the agent is away is there when it comes', async () => {
