@@ -11,11 +11,11 @@ beforeAll(async () => {
 })
 afterAll(() => app.stop())
 
-const command = agentTokenCommand((database, name) =>
+const agentToken = agentTokenCommand((database, name) =>
   createOperatorTokens({ database }).issueAgentToken(name),
 )
 const run = (name: string) =>
-  command.run({
+  agentToken.run({
     config: readConfig({
       TRAINYARD_DATA_DIR: app.dataDir,
       TRAINYARD_PUBLIC_URL: 'https://trainyard.example.org',
@@ -33,9 +33,9 @@ const REGISTER = `mutation ($name: String!) {
 test('prints what makes another machine a compute node, while the server runs', async () => {
   const line = (await run('gpu 1')).at(-1) ?? ''
 
-  const [, token = ''] =
-    /^npm run agent -- --server https:\/\/trainyard.example.org --name 'gpu 1' --token (\S+)$/.exec(line) ??
-    []
+  const command =
+    /^TRAINYARD_AGENT_TOKEN=(\S+) npm run agent -- --server https:\/\/trainyard.example.org --name 'gpu 1'$/
+  const [, token = ''] = command.exec(line) ?? []
   const agent = as(app, token)
   expect(await agent.send(REGISTER, { name: 'gpu 1' })).toEqual({
     registerAgent: { __typename: 'ComputeNode', name: 'gpu 1', status: 'ONLINE', type: 'SERVER' },
