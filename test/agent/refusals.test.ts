@@ -62,7 +62,11 @@ test('an agent says once that it is connected, and the node is there as it was t
     name: 'told',
     type: 'EDGE',
     status: 'ONLINE',
-    labels: [{ name: 'zone', value: 'eu' }],
+    labels: [
+      { name: 'arch', value: process.arch },
+      { name: 'os', value: process.platform },
+      { name: 'zone', value: 'eu' },
+    ],
   })
   expect(await agent.kill('SIGTERM')).toBe(0)
 })
