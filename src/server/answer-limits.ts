@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Identification } from './identify.ts'
-import type { NodeRequest } from './uploads.ts'
+import type { NodeRequest } from './node-request.ts'
 
 /** The largest answer, in bytes: a page of log lines of the greatest length has seven million. */
 export const MAX_ANSWER_BYTES = 32 * 1024 * 1024

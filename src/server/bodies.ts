@@ -3,8 +3,8 @@ import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Principal } from '../domains/accounts/principal.ts'
 import type { Identification } from './identify.ts'
+import type { NodeRequest } from './node-request.ts'
 import { type RateLimits, rateLimited } from './rate-limits.ts'
-import type { NodeRequest } from './uploads.ts'
 
 /** The largest body that is no upload, in bytes: a full report of points or lines has a few million. */
 const MAX_BODY_BYTES = 25_000_000

@@ -13,6 +13,7 @@ import { createDocumentCaches } from './document-caches.ts'
 import { useGetRequests } from './get-requests.ts'
 import { createIdentification } from './identify.ts'
 import type { ErrorMask } from './mask-errors.ts'
+import type { NodeRequest } from './node-request.ts'
 import { type OperationChecks, useOperationChecks } from './operation-checks.ts'
 import { isOwnOrAllowedOrigin, type OriginSettings } from './origins.ts'
 import { usePages } from './pages/plugin.ts'
@@ -20,7 +21,7 @@ import { GRAPHQL_PATH } from './paths.ts'
 import { RATE_LIMIT_HEADERS, type RateLimits } from './rate-limits.ts'
 import { createSessionCookie, NO_COOKIE } from './session-cookie.ts'
 import type { TrustedDocuments } from './trusted-documents.ts'
-import { type NodeRequest, useStreamedUploads } from './uploads.ts'
+import { useStreamedUploads } from './uploads.ts'
 
 /** What the API needs to be served. */
 export interface GraphqlDependencies {

@@ -5,8 +5,8 @@ import type { Principal } from '../domains/accounts/principal.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import type { ClientAddress } from './client-address.ts'
 import { identify, originOf } from './credentials.ts'
+import type { NodeRequest } from './node-request.ts'
 import { type RateLimits, rateLimited, setRateLimitHeaders } from './rate-limits.ts'
-import type { NodeRequest } from './uploads.ts'
 
 /**
  * Whom a request speaks for; with `refusal` when it says so, but what it says does not count. Credentials that do

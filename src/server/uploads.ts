@@ -1,17 +1,12 @@
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GraphQLError } from 'graphql'
 import { processRequest } from 'graphql-upload-minimal'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { MAX_STRANGERS_BODY_BYTES } from './bodies.ts'
 import type { Identification } from './identify.ts'
-
-/** Node's side of a request, which files are streamed from. */
-export interface NodeRequest {
-  req: IncomingMessage
-  res: ServerResponse
-}
+import type { NodeRequest } from './node-request.ts'
 
 /** The most files in one request. */
 const MAX_FILES = 10

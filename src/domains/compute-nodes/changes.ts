@@ -7,10 +7,9 @@ import { recordEvent } from '../audit/record.ts'
 import { parseInput } from '../input.ts'
 import { refuseTakenName } from '../names.ts'
 import { OCCUPYING_STATUSES } from '../runs/status.ts'
-import { requireNode } from './find.ts'
+import { type NodeQuery, requireNode } from './find.ts'
 import { DeleteComputeNodeInput, UpdateComputeNodeInput } from './inputs.ts'
 import { OWN_NODE_ID } from './own-node.ts'
-import type { NodeQuery } from './service.ts'
 import { announceNode } from './topics.ts'
 
 /** What is needed to change nodes. */

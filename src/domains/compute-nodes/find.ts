@@ -1,7 +1,10 @@
 import type { Connection } from '../../db/statements.ts'
 import { NotFoundError } from '../../errors.ts'
-import type { ComputeNode } from '../../generated/prisma/client.ts'
+import type { ComputeNode, Prisma } from '../../generated/prisma/client.ts'
 import { byIdOrName } from '../names.ts'
+
+/** What Pothos selects of a node. */
+export type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
 
 /** A compute node, which everybody signed in sees, by its id or name. @throws NotFoundError */
 export async function requireComputeNode(on: Connection, ref: string): Promise<ComputeNode> {

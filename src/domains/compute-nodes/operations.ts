@@ -1,34 +1,19 @@
-import type { Database, Transaction } from '../../db/database.ts'
+import type { Transaction } from '../../db/database.ts'
 import { ConflictError } from '../../errors.ts'
 import type { ComputeNode, Deployment, Run } from '../../generated/prisma/client.ts'
-import type { Signals } from '../../streams/signals.ts'
 import { type Principal, requireAdministrator, type UserPrincipal } from '../accounts/principal.ts'
 import { recordEvent } from '../audit/record.ts'
-import type { DeploymentService } from '../deployments/service.ts'
 import { ACTIVE_STATUSES } from '../deployments/status.ts'
 import { parseInput } from '../input.ts'
 import type { RequestedEnd } from '../runs/cancels.ts'
 import { findLingering } from '../runs/lingering.ts'
-import type { RunService } from '../runs/service.ts'
 import { OCCUPYING_STATUSES } from '../runs/status.ts'
 import { requireNode } from './find.ts'
 import { type NodeOperation, OperateComputeNodeInput } from './inputs.ts'
+import type { NodeOperationDependencies } from './operation-dependencies.ts'
 import { type DeploymentOutcome, type RunOutcome, restartDeployment, restartRun } from './restarts.ts'
 import type { NodeMode } from './status.ts'
 import { announceNode } from './topics.ts'
-
-/** What is needed to have nodes do something. */
-export interface NodeOperationDependencies {
-  database: Database
-  signals: Signals
-  runs: Pick<RunService, 'start' | 'resume' | 'requestEnd' | 'passOnEnd'>
-  deployments: Pick<DeploymentService, 'start' | 'requestStop' | 'hasStopped'>
-  /** How long runs may take to end by themselves unless the request says so, in seconds. */
-  cancelGraceSeconds: number
-  /** How long model servers may take. */
-  deploymentStopSeconds: number
-  now?: () => Date
-}
 
 /** What an operation came to. */
 export interface ComputeNodeOperation {

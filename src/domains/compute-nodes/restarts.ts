@@ -8,7 +8,7 @@ import type { RequestedEnd } from '../runs/cancels.ts'
 import { runTopics } from '../runs/lifecycle.ts'
 import { storedWishes } from '../runs/placement/wishes.ts'
 import { isFinal } from '../runs/status.ts'
-import type { NodeOperationDependencies } from './operations.ts'
+import type { NodeOperationDependencies } from './operation-dependencies.ts'
 
 /** What can become of a run on a node that something is done with. */
 export const RUN_OUTCOMES = ['UNTOUCHED', 'CANCELLING', 'ENDED', 'RESUMED', 'STARTED_ANEW'] as const

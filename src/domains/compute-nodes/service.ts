@@ -2,7 +2,9 @@ import { latestFirst } from '../../db/pages.ts'
 import type { ComputeNode, Prisma } from '../../generated/prisma/client.ts'
 import { type Principal, requireUser } from '../accounts/principal.ts'
 import { createNodeChanges, type NodeChangeDependencies } from './changes.ts'
-import { createNodeOperations, type NodeOperationDependencies } from './operations.ts'
+import type { NodeQuery } from './find.ts'
+import type { NodeOperationDependencies } from './operation-dependencies.ts'
+import { createNodeOperations } from './operations.ts'
 import { type NodeStatus, type NodeType, withNodeStatus } from './status.ts'
 
 /** Which nodes: those that match everything given. */
@@ -14,8 +16,6 @@ export interface ComputeNodeFilter {
   labels?: { name: string; value: string }[] | null
 }
 
-/** What Pothos selects of a node. */
-export type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
 type NodeListQuery = Pick<Prisma.ComputeNodeFindManyArgs, 'include' | 'select' | 'cursor' | 'take' | 'skip'>
 
 export type ComputeNodeService = ReturnType<typeof createComputeNodeService>

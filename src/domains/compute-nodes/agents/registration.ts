@@ -1,21 +1,20 @@
 import { z } from 'zod'
 import type { Database, Transaction } from '../../../db/database.ts'
 import { ConflictError, ForbiddenError } from '../../../errors.ts'
-import type { ComputeNode, Prisma } from '../../../generated/prisma/client.ts'
+import type { ComputeNode } from '../../../generated/prisma/client.ts'
 import { newId } from '../../../ids.ts'
 import type { Signals } from '../../../streams/signals.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { recordEvent } from '../../audit/record.ts'
 import { NameInput, parseInput } from '../../input.ts'
 import { OwnNameInput, refuseTakenName } from '../../names.ts'
+import type { NodeQuery } from '../find.ts'
 import { AddressInput, HardwareInput } from '../inputs.ts'
 import { LabelsInput, setLabels } from '../labels.ts'
 import { NODE_TYPES } from '../status.ts'
 import { announceNode } from '../topics.ts'
 import { requireAgentToken } from './agent-node.ts'
 import type { Leases } from './leases.ts'
-
-type NodeQuery = { include?: Prisma.ComputeNodeInclude; select?: Prisma.ComputeNodeSelect }
 
 export type AgentRegistration = ReturnType<typeof createAgentRegistration>
 

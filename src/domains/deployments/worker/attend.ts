@@ -1,29 +1,18 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { watchFolder } from '../../../execution/output/wake-on-change.ts'
 import { outageOf } from '../../../outage.ts'
-import type { Signals } from '../../../streams/signals.ts'
 import { nodeTopics } from '../../compute-nodes/topics.ts'
 import { inBackground } from '../../runs/worker/in-background.ts'
 import { announceDeployment, graceOf } from '../lifecycle.ts'
-import type { Load } from '../load.ts'
 import { deploymentFolder, processFolder } from '../paths.ts'
+import type { AttendDependencies } from './dependencies.ts'
 import { CHECK_MS, createHealthChecks } from './health-checks.ts'
-import { type LaunchDependencies, launchModelServer } from './launch.ts'
-import { conclude, type EndReport, type Limits, noteLaunched, releasePlace } from './outcomes.ts'
+import { launchModelServer } from './launch.ts'
+import { conclude, type EndReport, noteLaunched, releasePlace } from './outcomes.ts'
 import { readServer, type Server } from './read-server.ts'
 import { createServerOutput } from './server-output.ts'
-
-/** What it takes to see a model server through. */
-export interface AttendDependencies extends LaunchDependencies, Limits {
-  signals: Signals
-  log: Logger
-  load: Load
-  /** The address that model servers listen on, on the server's own machine. */
-  deploymentHost: string
-}
 
 /** How often the folder of a process is looked at, in ms, where the operating system does not tell of changes. */
 const POLL_MS = 500

@@ -1,7 +1,7 @@
 import { announceDeployment } from '../lifecycle.ts'
 import { serverUrl } from '../places/address.ts'
 import { settingsOf } from '../settings.ts'
-import type { AttendDependencies } from './attend.ts'
+import type { AttendDependencies } from './dependencies.ts'
 import { findHealthProblem } from './health.ts'
 import { forgiveCrashes, giveUp, noteAway, noteBack, noteHealthy, noteUnhealthy } from './outcomes.ts'
 import { readServer, type Server } from './read-server.ts'

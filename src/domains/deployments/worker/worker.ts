@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { kindOfId } from '../../../ids.ts'
 import { deploymentTopics, settle } from '../lifecycle.ts'
 import { deploymentFolder, processFolder } from '../paths.ts'
-import { type AttendDependencies, attendModelServer } from './attend.ts'
+import { attendModelServer } from './attend.ts'
+import type { AttendDependencies } from './dependencies.ts'
 
 /** Sees to it that what is to be served is served. */
 export interface DeploymentWorker {
