@@ -1,7 +1,8 @@
-import { basename, join, relative, sep } from 'node:path'
+import { basename, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import type { LaunchSpec } from '../execution/executor.ts'
 import { readFileIfAny, replaceFile } from '../execution/supervisor/atomic-file.ts'
+import { kindOfId } from '../ids.ts'
 import type { GivenAssignment } from './connection.ts'
 import { createRelocator, type Relocation } from './relocate.ts'
 
@@ -21,9 +22,12 @@ export interface ExecutionPlace {
   results: string
 }
 
-/** @param executions the folder of all */
+/** @param executions the folder of all @throws Error for what is no id: its folder is made, and removed, by this name */
 export function placeOf(executions: string, executionId: string): ExecutionPlace {
-  const folder = join(executions, basename(executionId))
+  if (kindOfId(executionId) !== 'Execution') {
+    throw new Error(`${JSON.stringify(executionId)} is not the id of an execution.`)
+  }
+  const folder = join(executions, executionId)
   return {
     folder,
     assignment: join(folder, 'assignment.json'),
@@ -57,7 +61,14 @@ export interface InputFile {
 
 const Environment = z.record(z.string(), z.string())
 
-/** Where the things of a command are here. */
+/** A path below a folder. @throws Error when it leads out of it: whatever a server says, its files stay in their places */
+function inside(folder: string, path: string): string {
+  const whole = resolve(folder, path)
+  if (whole.startsWith(folder + sep)) return whole
+  throw new Error(`The server names ${JSON.stringify(path)} for a place that must be below ${folder}.`)
+}
+
+/** Where the things of a command are here. @throws Error when they would not be in its folder */
 export function placeAssignment(given: GivenAssignment, place: ExecutionPlace): Assignment {
   const { root } = given
   const isUnderRoot = (path: string) => root !== null && (path === root || path.startsWith(root + sep))
@@ -65,16 +76,19 @@ export function placeAssignment(given: GivenAssignment, place: ExecutionPlace): 
   const inputs = given.inputs.map(({ path, isFolder, files }, index) => {
     const to =
       root !== null && isUnderRoot(path)
-        ? join(place.root, relative(root, path))
-        : join(place.inputs, String(index), basename(path))
+        ? inside(place.root, relative(root, path))
+        : inside(join(place.inputs, String(index)), basename(path))
     relocations.push({ from: path, to })
     return {
       place: to,
       isFolder,
-      files: files.map((file) => ({ ...file, place: file.path === '' ? to : join(to, file.path) })),
+      files: files.map((file) => ({ ...file, place: file.path === '' ? to : inside(to, file.path) })),
     }
   })
-  const output = given.output === null ? null : createRelocator(relocations)(given.output)
+  const output =
+    given.output === null
+      ? null
+      : inside(place.root, relative(place.root, createRelocator(relocations)(given.output)))
   return { given, relocations, inputs, output }
 }
 

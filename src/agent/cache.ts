@@ -27,7 +27,10 @@ const UNCHANGED = new Date('2000-01-01T00:00:00Z')
 export function createCache({ folder, download }: { folder: string; download: Download }) {
   const turns = new Map<string, InTurn>()
 
-  const pathOf = (sha256: string) => join(folder, sha256)
+  function pathOf(sha256: string): string {
+    if (/^[0-9a-f]{64}$/.test(sha256)) return join(folder, sha256)
+    throw new Error(`${JSON.stringify(sha256)} is not a SHA-256 in lower-case hex.`)
+  }
 
   /** One download of a file at a time, whoever needs it. */
   function inTurnOf(sha256: string): InTurn {

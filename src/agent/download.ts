@@ -47,11 +47,16 @@ export function createDownload(server: string): Download {
       })
       refuse(response)
       // A server that sends the whole is taken at its word.
-      const handle = await open(file, response.status === 206 ? 'a' : 'w', 0o600)
+      const isRest = response.status === 206
+      const handle = await open(file, isRest ? 'a' : 'w', 0o600)
+      let left = sizeBytes - (isRest ? offset : 0)
       try {
         for await (const chunk of response.body ?? []) {
           clearTimeout(timer)
           timer = setTimeout(cut, SILENCE_MS)
+          // What goes on for ever must not fill the disk.
+          left -= chunk.length
+          if (left < 0) throw new MismatchError()
           await handle.appendFile(chunk)
         }
       } finally {
