@@ -53,6 +53,8 @@ export function createConnection(
     constructor(address: string, protocols: string) {
       super(address, protocols, { handshakeTimeout: answerMs })
       sockets.add(this)
+      // Every subscription listens for its end; they are no leak.
+      this.setMaxListeners(0)
       let stop = () => {}
       this.on('open', () => {
         if (keepAliveMs !== undefined) {

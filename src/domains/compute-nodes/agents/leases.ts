@@ -19,8 +19,10 @@ export interface LeaseDependencies {
 
 /** How often it is looked whose lease has run out, in ms. */
 const CHECK_MS = 500
-/** `lastSeenAt` is written at most this often for each node, in ms; what counts is in memory. */
+/** How often `lastSeenAt` is written of those that are heard of, in ms, at once for all: what counts is in memory. */
 const STORED_MS = 10_000
+/** Of a node that was silent for so long, in ms, it is not written that it is seen now. */
+const RECENT_MS = 5000
 
 export type Leases = ReturnType<typeof createLeases>
 
@@ -32,25 +34,20 @@ export function createLeases(deps: LeaseDependencies) {
   const { database, signals, log, nodeLeaseSeconds, runLeaseSeconds, now = () => performance.now() } = deps
   const startedAt = now()
   const seen = new Map<string, number>()
-  const stored = new Map<string, number>()
   const online = new Set<string>()
+  let storedAt = startedAt
   let timer: NodeJS.Timeout | undefined
   let checking: Promise<void> = Promise.resolve()
 
   const silence = (nodeId: string) => now() - (seen.get(nodeId) ?? startedAt)
 
-  async function store(nodeId: string, isOnline: boolean) {
-    await database.transaction((tx) =>
-      tx.computeNode.updateMany({
-        where: { id: nodeId },
-        data: { isOnline, ...(isOnline && { lastSeenAt: new Date() }) },
-      }),
-    )
-    stored.set(nodeId, now())
+  async function store(nodeIds: string[], data: { isOnline: boolean; lastSeenAt?: Date }): Promise<void> {
+    await database.transaction((tx) => tx.computeNode.updateMany({ where: { id: { in: nodeIds } }, data }))
   }
 
   async function setOffline(nodeId: string) {
-    await store(nodeId, false)
+    const lastSeenAt = seen.has(nodeId) ? { lastSeenAt: new Date(Date.now() - silence(nodeId)) } : {}
+    await store([nodeId], { isOnline: false, ...lastSeenAt })
     online.delete(nodeId)
     log.warn({ nodeId }, 'a compute node is not heard of any more')
     announceNode(signals, nodeId)
@@ -58,6 +55,10 @@ export function createLeases(deps: LeaseDependencies) {
 
   async function check() {
     for (const nodeId of online) if (silence(nodeId) > nodeLeaseSeconds * 1000) await setOffline(nodeId)
+    if (now() - storedAt < STORED_MS) return
+    storedAt = now()
+    const heard = [...online].filter((nodeId) => seen.has(nodeId) && silence(nodeId) < RECENT_MS)
+    if (heard.length > 0) await store(heard, { isOnline: true, lastSeenAt: new Date() })
   }
 
   return {
@@ -66,11 +67,15 @@ export function createLeases(deps: LeaseDependencies) {
     /** A node was heard of. */
     async renew(nodeId: string): Promise<void> {
       seen.set(nodeId, now())
-      const isNews = !online.has(nodeId)
-      if (!isNews && now() - (stored.get(nodeId) ?? 0) < STORED_MS) return
+      if (online.has(nodeId)) return
       online.add(nodeId)
-      await store(nodeId, true)
-      if (!isNews) return
+      try {
+        await store([nodeId], { isOnline: true, lastSeenAt: new Date() })
+      } catch (error) {
+        // The next word tries again.
+        online.delete(nodeId)
+        throw error
+      }
       log.info({ nodeId }, 'a compute node is heard of')
       announceNode(signals, nodeId)
     },
