@@ -50,6 +50,9 @@ function operationFor(
   return { field: field.name, kind, text, variables, files }
 }
 
+/** What scalars take that do not take any text. */
+const SAMPLES: Record<string, string> = { DateTime: '2026-01-01T00:00:00Z' }
+
 function sampleOf(type: GraphQLInputType, path: string, files: string[]): unknown {
   const nullable = getNullableType(type)
   if (isListType(nullable)) return [sampleOf(nullable.ofType, `${path}.0`, files)]
@@ -65,5 +68,5 @@ function sampleOf(type: GraphQLInputType, path: string, files: string[]): unknow
     files.push(path)
     return null
   }
-  return ['Int', 'Float'].includes(nullable.name) ? 1 : 'x'
+  return ['Int', 'Float', 'BigInt'].includes(nullable.name) ? 1 : (SAMPLES[nullable.name] ?? 'x')
 }

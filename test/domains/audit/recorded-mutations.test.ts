@@ -194,7 +194,10 @@ const ACCOUNT_STEPS: [action: string, operation: string][] = [
 test('what is done to accounts is written down, in order', async () => {
   let last: { id?: string; token?: string } = {}
   for (const [, operation] of ACCOUNT_STEPS) {
-    const text = operation.replace('TOKEN', last.token ?? '').replace('ID', last.id ?? '')
+    // In one go, because a token may have ID in it.
+    const text = operation.replace(/"(TOKEN|ID)"/g, (_text, what) =>
+      JSON.stringify(what === 'ID' ? last.id : last.token),
+    )
     const data = await app.api.send<Record<string, { id?: string; token?: string }>, object>(
       `mutation { done: ${text} }`,
     )
