@@ -51,7 +51,13 @@ function operationFor(
 }
 
 /** What scalars take that do not take any text. */
-const SAMPLES: Record<string, string> = { DateTime: '2026-01-01T00:00:00Z' }
+const SAMPLES: Record<string, unknown> = {
+  Int: 1,
+  Float: 1,
+  BigInt: 1,
+  Boolean: true,
+  DateTime: '2026-01-01T00:00:00Z',
+}
 
 function sampleOf(type: GraphQLInputType, path: string, files: string[]): unknown {
   const nullable = getNullableType(type)
@@ -68,5 +74,5 @@ function sampleOf(type: GraphQLInputType, path: string, files: string[]): unknow
     files.push(path)
     return null
   }
-  return ['Int', 'Float', 'BigInt'].includes(nullable.name) ? 1 : (SAMPLES[nullable.name] ?? 'x')
+  return SAMPLES[nullable.name] ?? 'x'
 }
