@@ -45,16 +45,24 @@ export function createHeartbeat(deps: HeartbeatDependencies, known: Hardware): H
   const pauses = createPauses({ firstMs: 250, longestMs: LONGEST_MS })
   let paces: Paces = { leaseSeconds: 30, telemetrySeconds: 15 }
   let wake = () => {}
-  let sampledAt = Number.NEGATIVE_INFINITY
+  /** When the last sample was due; null before the first. */
+  let sampledAt: number | null = null
+  let saidAt = Number.NEGATIVE_INFINITY
   let hardwareAt = performance.now()
   let hardware = JSON.stringify(known)
 
-  const nextSampleAt = () => sampledAt + paces.telemetrySeconds * 1000
+  const paceMs = () => paces.telemetrySeconds * 1000
+  const nextSampleAt = () => (sampledAt === null ? Number.NEGATIVE_INFINITY : sampledAt + paceMs())
+
+  /**
+   * The last moment that is a whole number of paces after the last sample: each node keeps its own beat, so that many
+   * which are told to hurry at once, or find the server again, do not come at once from then on.
+   */
+  const beatBefore = (now: number) => now - (sampledAt === null ? 0 : (now - sampledAt) % paceMs())
 
   async function sampleIfDue(now: number): Promise<TelemetrySampleInput | null> {
     if (now < nextSampleAt()) return null
-    // From when it was due, so that many of them keep the pace.
-    sampledAt = now - nextSampleAt() < LONGEST_MS ? nextSampleAt() : now
+    sampledAt = beatBefore(now)
     try {
       return toInput(await sampler.sample())
     } catch (error) {
@@ -72,6 +80,7 @@ export function createHeartbeat(deps: HeartbeatDependencies, known: Hardware): H
 
   async function sendWord(signal: AbortSignal): Promise<void> {
     const askedAt = performance.now()
+    saidAt = askedAt
     const changed = await hardwareIfChanged(askedAt)
     const input = { sample: await sampleIfDue(askedAt), ...(changed && { hardware: changed }) }
     const { least, most } = ANSWER_MS
@@ -81,10 +90,20 @@ export function createHeartbeat(deps: HeartbeatDependencies, known: Hardware): H
     onOrders(orders, askedAt)
   }
 
-  async function waitForNext(signal: AbortSignal): Promise<void> {
+  const nextWordAt = () => {
     const silence = Math.min(LONGEST_MS, (paces.leaseSeconds * 1000) / WORDS_PER_LEASE)
-    const now = performance.now()
-    const ms = Math.max(0, Math.min(silence, nextSampleAt() - now))
+    return Math.min(saidAt + silence, nextSampleAt())
+  }
+
+  async function waitForNext(signal: AbortSignal): Promise<void> {
+    // The paces may change meanwhile.
+    for (let ms = nextWordAt() - performance.now(); ms > 0 && !signal.aborted; ) {
+      await waitOrWake(ms, signal)
+      ms = nextWordAt() - performance.now()
+    }
+  }
+
+  async function waitOrWake(ms: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer)
@@ -121,7 +140,9 @@ export function createHeartbeat(deps: HeartbeatDependencies, known: Hardware): H
     setPaces(now) {
       const isSooner = now.telemetrySeconds < paces.telemetrySeconds || now.leaseSeconds < paces.leaseSeconds
       paces = now
-      if (isSooner) wake()
+      if (!isSooner) return
+      if (sampledAt !== null) sampledAt = beatBefore(performance.now())
+      wake()
     },
   }
 }
