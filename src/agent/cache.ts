@@ -51,6 +51,8 @@ export function createCache({ folder, download }: { folder: string; download: Do
 
   async function fetchWhole(file: CachedFile, url: string, signal: AbortSignal): Promise<void> {
     const partial = `${pathOf(file.sha256)}.part`
+    // A cache may be removed at any time, also as a whole; a run must not fail for it.
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     await download(url, partial, file.sizeBytes, signal)
     if ((await checksumOf(partial)) !== file.sha256) {
       await rm(partial, { force: true })
@@ -84,6 +86,7 @@ export function createCache({ folder, download }: { folder: string; download: Do
 
     /** Removes what was not used for long; commands that have it keep it. */
     async sweep(): Promise<void> {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
       for (const name of await readdir(folder)) {
         const path = join(folder, name)
         const { atimeMs, mtimeMs } = await stat(path)

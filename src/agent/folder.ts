@@ -4,7 +4,7 @@ import { access, mkdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DataFolderInUseError, lockDataFolder } from '../db/lock.ts'
-import { createFile } from '../execution/supervisor/atomic-file.ts'
+import { createFile, readFileIfAny } from '../execution/supervisor/atomic-file.ts'
 import { AgentError } from './errors.ts'
 
 /** The folder of an agent, which nobody else has while it is open. */
@@ -58,7 +58,10 @@ async function prepare(path: string): Promise<string> {
 }
 
 async function readInstallation(file: string): Promise<string> {
-  await createFile(file, `${JSON.stringify({ installationId: randomBytes(24).toString('base64url') })}\n`)
+  // Written once only: an agent must start on a disk that a training has filled.
+  if ((await readFileIfAny(file)) === null) {
+    await createFile(file, `${JSON.stringify({ installationId: randomBytes(24).toString('base64url') })}\n`)
+  }
   try {
     return Installation.parse(JSON.parse(await readFile(file, 'utf8'))).installationId
   } catch (error) {

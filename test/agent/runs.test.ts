@@ -223,11 +223,15 @@ test('the disk of the node is rid of a run when it is over, and keeps its datase
   await given.dataset('once', { 'train.jsonl': '{"once":1}\n' })
   const script = `console.log(require('node:fs').readFileSync(process.env.TRAINYARD_DATASET, 'utf8'))`
   const project = await given.project({ script, datasetName: 'once' })
-  for (const _ of [1, 2]) {
+  const read = async () => {
     const id = await given.run({ project, placement })
     expect(await given.end(id)).toMatchObject({ status: 'SUCCEEDED' })
     expect((await linesOf(id))[0]).toBe('{"once":1}')
   }
+  await read()
+  await read()
+  await rm(join(agent.dataDir, 'cache'), { recursive: true })
+  await read()
   await until('nothing of them to be left', async () => (await agent.executions()).length === 0)
   const cached = await readdir(join(agent.dataDir, 'cache'))
   expect(cached.every((name) => /^[0-9a-f]{64}$/.test(name))).toBe(true)
