@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Transaction } from '../../db/database.ts'
 import { ValidationError } from '../../errors.ts'
-import { NameInput } from '../input.ts'
+import { NameInput, UNSAFE_KEY } from '../input.ts'
 
 /** What is said of a node, or must be said of it, by name. */
 export type Labels = Record<string, string>
@@ -13,7 +13,13 @@ const MAX_OF_NODE = 2 * MAX_LABELS
 
 /** Labels by their names, each of which there is once. */
 export const LabelsInput = z
-  .array(z.object({ name: NameInput, value: NameInput }))
+  .array(
+    z.object({
+      // As the name of a label it would be lost where labels are an object, and a wish with it.
+      name: NameInput.refine((name) => name !== UNSAFE_KEY, `Must not be ${UNSAFE_KEY}.`),
+      value: NameInput,
+    }),
+  )
   .max(MAX_LABELS, `Must be at most ${MAX_LABELS}.`)
   .refine(
     (labels) => new Set(labels.map(({ name }) => name)).size === labels.length,

@@ -185,11 +185,19 @@ describe('what is recorded', () => {
     expect(await given.rows(15 * MINUTE)).toBe(1)
   })
 
+  test('is stored once for each second, however often a node tells something', async () => {
+    for (let time = START; time < START + 3 * SECOND; time += 10) {
+      given.store.record('node_1', sampleAt(time))
+    }
+    await given.store.flush()
+    expect(await given.rows(1)).toBe(3)
+  })
+
   test('waits while the disk is full, and is bounded', async () => {
     const { database } = given
     await database.prisma.$queryRawUnsafe('PRAGMA max_page_count = 1')
     for (let count = 0; count < 21_000; count++) {
-      given.clock.now += 10
+      given.clock.now += SECOND
       given.store.record('node_1', sampleAt(given.clock.now))
       if (count % 5000 === 4999) await given.store.flush()
     }

@@ -7,7 +7,7 @@ import type { Signals } from '../../../streams/signals.ts'
 import { nodeTopics } from '../topics.ts'
 import type { RollUps } from './roll-ups.ts'
 import { summaryOf, type TelemetrySummary, toContent } from './summary.ts'
-import { LATEST_MS, type StoredWidth } from './widths.ts'
+import { LATEST_MS, type StoredWidth, startOf } from './widths.ts'
 
 /** What the store needs. */
 export interface TelemetryStoreDependencies {
@@ -36,6 +36,8 @@ const MAX_PENDING = 20_000
 const AHEAD_MS = 10_000
 /** After so long without a newer sample, one that claims to be older counts: the clock was set back. */
 const STALE_MS = 30_000
+/** Of a node, one sample is stored of so many ms: what reads a minute of them must not take long, whatever it sends. */
+const STORED_MS = 1000
 /** How many rows are removed in one transaction: other writes wait no longer than that takes. */
 const SWEEP_ROWS = 5000
 
@@ -146,6 +148,6 @@ export function createTelemetryStore(deps: TelemetryStoreDependencies) {
 
 function toRow(telemetryId: number | undefined, summary: TelemetrySummary): TelemetryRow[] {
   if (telemetryId === undefined) return []
-  const start = summary.timestamp.getTime()
+  const start = startOf(summary.timestamp.getTime(), STORED_MS)
   return [{ telemetryId, width: 1, start, count: 1, content: toContent(summary) }]
 }

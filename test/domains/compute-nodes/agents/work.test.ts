@@ -367,6 +367,7 @@ describe('a machine', () => {
     { address: '10.0.0.1/path?' },
     { address: 'with space' },
     { hardware: { name: 'x'.repeat(300_000) } },
+    { labels: [{ name: '__proto__', value: 'of nothing' }] },
   ])('may not say %o of itself', async (said) => {
     await expect(registration.register(agent, { ...machine('first'), ...said })).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
