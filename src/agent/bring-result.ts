@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Logger } from 'pino'
 import type { Candidate } from '../execution/artifacts/scan.ts'
 import type { ResultFileInput } from '../generated/operations.ts'
 import { isErrno } from '../storage/errno.ts'
+import { readFileContents } from '../storage/file-contents.ts'
 import type { Connection } from './connection.ts'
 import { RefusedError } from './errors.ts'
 
@@ -119,18 +117,9 @@ export function createBringResult({
 async function describe({ path, kind, files }: Candidate): Promise<ResultFileInput[]> {
   const described: ResultFileInput[] = []
   for (const file of files) {
-    const hash = createHash('sha256')
-    let sizeBytes = 0
-    await pipeline(createReadStream(file), async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) {
-        sizeBytes += chunk.length
-        hash.update(chunk)
-      }
-    })
     described.push({
       path: kind === 'folder' ? relative(path, file) : '',
-      sizeBytes,
-      sha256: hash.digest('hex'),
+      ...(await readFileContents(file)),
     })
   }
   return described

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { isErrno } from '../storage/errno.ts'
+import { readFileContents } from '../storage/file-contents.ts'
 import { createTurns, type InTurn } from '../turns.ts'
 import { type Download, MismatchError } from './download.ts'
 
@@ -54,7 +53,7 @@ export function createCache({ folder, download }: { folder: string; download: Do
     // A cache may be removed at any time, also as a whole; a run must not fail for it.
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await download(url, partial, file.sizeBytes, signal)
-    if ((await checksumOf(partial)) !== file.sha256) {
+    if ((await readFileContents(partial)).sha256 !== file.sha256) {
       await rm(partial, { force: true })
       throw new MismatchError()
     }
@@ -122,10 +121,4 @@ async function putInPlace(from: string, { place, sizeBytes }: { place: string; s
     await handle.close()
   }
   await rename(partial, place)
-}
-
-async function checksumOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
 }

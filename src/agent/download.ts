@@ -1,5 +1,5 @@
-import { open, stat } from 'node:fs/promises'
-import { isErrno } from '../storage/errno.ts'
+import { open } from 'node:fs/promises'
+import { sizeIfAny } from '../storage/file-contents.ts'
 import { UnreachableError } from './errors.ts'
 
 /**
@@ -33,7 +33,7 @@ const SILENCE_MS = 20_000
 /** @param server the address of the server */
 export function createDownload(server: string): Download {
   return async (url, file, sizeBytes, signal) => {
-    const had = await sizeOf(file)
+    const had = await sizeIfAny(file)
     // More than there is to be is of no use; what is whole need not be asked for.
     const offset = had > sizeBytes ? 0 : had
     if (offset === sizeBytes && had === sizeBytes && sizeBytes > 0) return
@@ -79,13 +79,4 @@ function refuse({ ok, status }: Response): void {
   if (status === 429 || status >= 500)
     throw new UnreachableError(`The server answered ${status}.`, { waitMs: 1000 })
   throw new DownloadError(`The server answered ${status}.`, status === 404 || status === 409)
-}
-
-async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return 0
-    throw error
-  }
 }

@@ -189,6 +189,7 @@ const CreateApiTokenInput = z.object({
 
 const RevokeApiTokenInput = z.object({ tokenId: z.string() })
 
-function isOver(end: Date | null, now: Date): boolean {
+/** Whether what ends then, or never, has ended. */
+export function isOver(end: Date | null, now: Date): boolean {
   return end !== null && end <= now
 }

@@ -1,3 +1,5 @@
+import { storedWord } from '../stored-word.ts'
+
 /** What a rule can look for. */
 export const ALERT_CONDITIONS = [
   'NODE_CPU',
@@ -62,16 +64,10 @@ export function reaches(level: AlertLevel, least: AlertLevel): boolean {
 
 /** A stored condition; the database holds nothing else. */
 export function toAlertCondition(condition: string): AlertCondition {
-  return oneOf(ALERT_CONDITIONS, condition)
+  return storedWord('an alert', ALERT_CONDITIONS, condition)
 }
 
 /** A stored level; the database holds nothing else. */
 export function toAlertLevel(level: string): AlertLevel {
-  return oneOf(ALERT_LEVELS, level)
-}
-
-function oneOf<Known extends string>(all: readonly Known[], stored: string): Known {
-  const known = all.find((candidate) => candidate === stored)
-  if (!known) throw new Error(`The database holds an alert with the unknown word ${stored}.`)
-  return known
+  return storedWord('an alert', ALERT_LEVELS, level)
 }

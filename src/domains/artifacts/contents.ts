@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describeTree, hashArchive, openArchive } from '../../storage/archive.ts'
 import type { DownloadSource } from '../../storage/download.ts'
+import { readFileContents } from '../../storage/file-contents.ts'
 
 /** What is known of the bytes of an artifact. */
 export interface ArtifactContents {
@@ -28,13 +28,7 @@ export async function readContents(path: string): Promise<ArtifactContents> {
     const tree = await describeTree(path, { folder: basename(path) })
     return { isFolder: true, sizeBytes: tree.contentBytes, sha256: await hashArchive(tree), modifiedAt }
   }
-  const hash = createHash('sha256')
-  let sizeBytes = 0
-  for await (const chunk of createReadStream(path)) {
-    hash.update(chunk)
-    sizeBytes += chunk.length
-  }
-  return { isFolder: false, sizeBytes, sha256: hash.digest('hex'), modifiedAt }
+  return { isFolder: false, ...(await readFileContents(path)), modifiedAt }
 }
 
 /** A file as it is, a folder as one tar archive. */

@@ -2,6 +2,7 @@ import type { Transaction } from '../../db/database.ts'
 import { type IdKind, newId } from '../../ids.ts'
 import type { Origin, RunPrincipal, UserPrincipal } from '../accounts/principal.ts'
 import type { JsonObject } from '../input.ts'
+import { storedWord } from '../stored-word.ts'
 
 /** What is written down. */
 export const AUDIT_ACTIONS = [
@@ -119,16 +120,10 @@ export async function recordEvent(
 
 /** A stored action; the database holds nothing else. */
 export function toAuditAction(action: string): AuditAction {
-  return oneOf(AUDIT_ACTIONS, action)
+  return storedWord('an event', AUDIT_ACTIONS, action)
 }
 
 /** A stored kind of actor; the database holds nothing else. */
 export function toActorKind(kind: string): ActorKind {
-  return oneOf(ACTOR_KINDS, kind)
-}
-
-function oneOf<Known extends string>(all: readonly Known[], stored: string): Known {
-  const known = all.find((candidate) => candidate === stored)
-  if (!known) throw new Error(`The database holds an event with the unknown word ${stored}.`)
-  return known
+  return storedWord('an event', ACTOR_KINDS, kind)
 }

@@ -1,4 +1,5 @@
 import type { Prisma } from '../../generated/prisma/client.ts'
+import { storedWord } from '../stored-word.ts'
 
 /** How a compute node stands. */
 export const NODE_STATUSES = ['ONLINE', 'OFFLINE', 'DRAINING', 'STOPPED'] as const
@@ -31,16 +32,10 @@ export function withNodeStatus(status: NodeStatus): Prisma.ComputeNodeWhereInput
 
 /** A stored mode; the database holds nothing else. */
 export function toNodeMode(mode: string): NodeMode {
-  return oneOf(NODE_MODES, mode)
+  return storedWord('a compute node', NODE_MODES, mode)
 }
 
 /** A stored type; the database holds nothing else. */
 export function toNodeType(type: string): NodeType {
-  return oneOf(NODE_TYPES, type)
-}
-
-function oneOf<Known extends string>(all: readonly Known[], stored: string): Known {
-  const known = all.find((candidate) => candidate === stored)
-  if (!known) throw new Error(`The database holds a compute node with the unknown word ${stored}.`)
-  return known
+  return storedWord('a compute node', NODE_TYPES, type)
 }

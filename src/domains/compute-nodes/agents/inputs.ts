@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { LaunchSpec } from '../../../execution/executor.ts'
 import { isErrno } from '../../../storage/errno.ts'
+import { readFileContents } from '../../../storage/file-contents.ts'
 import { listTree } from '../../../storage/tree.ts'
 
 /** A file that a command reads. */
@@ -35,7 +33,7 @@ export function createInputLister() {
     try {
       const { size, mtimeMs } = await stat(file)
       const key = `${file} ${size} ${mtimeMs}`
-      const sha256 = checksums.get(key) ?? (await checksumOf(file))
+      const sha256 = checksums.get(key) ?? (await readFileContents(file)).sha256
       if (checksums.size >= REMEMBERED) checksums.clear()
       checksums.set(key, sha256)
       return { path, sizeBytes: size, sha256 }
@@ -83,10 +81,4 @@ async function filesIn(folder: string): Promise<string[]> {
     if (kind === 'file' || (kind === 'link' && (await stat(join(root, path))).isFile())) paths.push(path)
   }
   return paths
-}
-
-async function checksumOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
 }

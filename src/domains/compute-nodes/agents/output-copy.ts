@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FILES } from '../../../execution/supervisor/records.ts'
-import { isErrno } from '../../../storage/errno.ts'
+import { sizeIfAny } from '../../../storage/file-contents.ts'
 
 /** What a command prints to. */
 export type OutputName = 'stdout' | 'stderr'
@@ -16,19 +16,8 @@ export interface OutputPiece {
 }
 
 /** How much of an output has arrived, in bytes. */
-export async function arrivedBytes(directory: string, name: OutputName): Promise<number> {
-  try {
-    const file = await open(join(directory, FILES[name]), 'r')
-    try {
-      return (await file.stat()).size
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return 0
-    throw error
-  }
-}
+export const arrivedBytes = (directory: string, name: OutputName): Promise<number> =>
+  sizeIfAny(join(directory, FILES[name]))
 
 /**
  * Adds a piece to the copy of an output: whatever of it has arrived before is left out, so that a piece may come

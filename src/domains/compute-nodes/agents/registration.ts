@@ -4,6 +4,7 @@ import { ConflictError, ForbiddenError } from '../../../errors.ts'
 import type { ComputeNode } from '../../../generated/prisma/client.ts'
 import { newId } from '../../../ids.ts'
 import type { Signals } from '../../../streams/signals.ts'
+import { isOver } from '../../accounts/api-tokens.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { recordEvent } from '../../audit/record.ts'
 import { NameInput, parseInput } from '../../input.ts'
@@ -106,10 +107,6 @@ export function createAgentRegistration(deps: {
       `There is already a compute node named ${JSON.stringify(name)}: choose another name, or revoke its token first if this is to take its place.`,
     )
   }
-}
-
-function isOver(end: Date | null, now: Date): boolean {
-  return end !== null && end <= now
 }
 
 /** A number that neither a node has nor what is left of the telemetry of one that was deleted. */

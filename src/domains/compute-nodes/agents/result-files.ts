@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { ValidationError } from '../../../errors.ts'
 import { isErrno } from '../../../storage/errno.ts'
+import { readFileContents, sizeIfAny } from '../../../storage/file-contents.ts'
 
 /** A file that belongs to a result. */
 export interface ResultFile {
@@ -25,16 +25,6 @@ export interface Result {
 
 /** Where results arrive, beside the output folder that they are moved into when they are whole. */
 const ARRIVING = 'arriving'
-
-/** How much of a file has arrived, in bytes. */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return 0
-    throw error
-  }
-}
 
 /** Where the bytes of a file arrive: under its checksum, so that another file of the same name begins anew. */
 function arrivingPath(root: string, sha256: string): string {
@@ -96,10 +86,10 @@ export async function findMissing(
   const right = new Set<string>()
   for (const file of files) {
     const path = arrivingPath(root, file.sha256)
-    const arrivedBytes = await sizeOf(path)
+    const arrivedBytes = await sizeIfAny(path)
     if (arrivedBytes < file.sizeBytes) missing.push({ file, arrivedBytes })
     else if (file.sizeBytes === 0 || right.has(file.sha256)) continue
-    else if ((await checksumOf(path)) === file.sha256) right.add(file.sha256)
+    else if ((await readFileContents(path)).sha256 === file.sha256) right.add(file.sha256)
     else {
       // Something went wrong on the way or on the disk: it comes again.
       await rm(path, { force: true })
@@ -156,10 +146,4 @@ export async function removeResult(output: string, name: string): Promise<void> 
 /** Removes what is left of files that did not come to an end. */
 export async function removeArriving(root: string): Promise<void> {
   await rm(join(root, ARRIVING), { recursive: true, force: true })
-}
-
-async function checksumOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
 }

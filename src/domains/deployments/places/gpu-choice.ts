@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { toGiB } from '../../../gib.ts'
 import { readGpus } from '../../../machine/gpus.ts'
 import type { GpuSample } from '../../../machine/types.ts'
 import { OWN_NODE_ID } from '../../compute-nodes/own-node.ts'
@@ -75,5 +76,3 @@ export function chooseGpus(
   const what = wanted === 1 ? 'no GPU' : `no ${wanted} GPUs`
   return `${where} has ${what} free for this: each needs ${toGiB(needed)} GiB of free memory, and must not be another's.`
 }
-
-const toGiB = (bytes: number) => (bytes / 1024 ** 3).toFixed(1)

@@ -1,3 +1,4 @@
+import { toGiB } from '../../../gib.ts'
 import type { Labels } from '../../compute-nodes/labels.ts'
 import type { NodeStatus } from '../../compute-nodes/status.ts'
 import type { RunWishes } from './wishes.ts'
@@ -29,7 +30,6 @@ export interface PlacementGpu {
 
 /** How many nodes a reason speaks of one by one. */
 const NODES_NAMED = 3
-const GIB = 1024 ** 3
 
 /** The GPUs of a node, free or not, that are of the kind that is wanted. */
 export function usableGpus<Gpu extends { name: string }>(
@@ -120,5 +120,3 @@ function list(parts: string[]): string {
   const shown = parts.slice(0, NODES_NAMED).join(', ')
   return rest > 0 ? `${shown}, and ${rest} more` : shown
 }
-
-const toGiB = (bytes: number) => (bytes / GIB).toFixed(1)

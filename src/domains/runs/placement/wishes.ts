@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Prisma, Run } from '../../../generated/prisma/client.ts'
+import { GIB } from '../../../gib.ts'
 import type { Labels } from '../../compute-nodes/labels.ts'
 import { type JsonObject, JsonObjectInput, parseInput, storedObject } from '../../input.ts'
 
@@ -22,7 +23,6 @@ type ResourceWishes = Pick<RunWishes, 'gpuCount' | 'gpuType' | 'memoryBytes'>
 
 /** The most GPUs that a run may ask for: more than any machine has. */
 const MAX_GPUS = 1024
-const GIB = 1024 ** 3
 
 const GpuCount = z
   .int(`Must be a whole number from 0 to ${MAX_GPUS}.`)
