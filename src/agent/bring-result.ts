@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { Logger } from 'pino'
 import type { Candidate } from '../execution/artifacts/scan.ts'
+import { UNREADABLE_CODES } from '../execution/artifacts/unreadable.ts'
 import type { ResultFileInput } from '../generated/operations.ts'
 import { isErrno } from '../storage/errno.ts'
 import { readFileContents } from '../storage/file-contents.ts'
@@ -16,8 +17,6 @@ import { RefusedError } from './errors.ts'
  */
 export type BringResult = (executionId: string, candidate: Candidate, signal: AbortSignal) => Promise<boolean>
 
-/** Codes of what the script did to a file meanwhile, or of a file that nobody here may read. */
-const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'EIO']
 /** How often one is begun anew that the server finds to be other than it was said to be. */
 const MAX_ATTEMPTS = 3
 const MiB = 1024 * 1024
@@ -106,7 +105,7 @@ export function createBringResult({
     } catch (error) {
       signal.throwIfAborted()
       const isRefused = error instanceof RefusedError && error.code === 'VALIDATION_FAILED'
-      if (!isRefused && !isErrno(error, ...UNREADABLE)) throw error
+      if (!isRefused && !isErrno(error, ...UNREADABLE_CODES)) throw error
       log.warn({ err: error, result: candidate.name }, 'a result cannot be brought')
       return false
     }

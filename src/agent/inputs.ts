@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { createPauses, type PauseLimits } from '../client/pauses.ts'
-import { isErrno } from '../storage/errno.ts'
+import { outageOf } from '../outage.ts'
 import { type Assignment, type ExecutionPlace, readAssignment, storeAssignment } from './assignment.ts'
 import type { Cache } from './cache.ts'
 import type { Connection } from './connection.ts'
@@ -21,8 +21,6 @@ export class InputGoneError extends Error {
 }
 
 const PAUSES: PauseLimits = { firstMs: 500, longestMs: 30_000 }
-/** Codes of a disk that may have room again. */
-const FULL_CODES = ['ENOSPC', 'EDQUOT']
 
 /**
  * Makes the folders of a command and brings what it reads. Whatever goes wrong that may be better later is tried
@@ -52,7 +50,7 @@ export async function prepareInputs(
         throw new InputGoneError('What it reads is not on the server any more.', { cause: error })
       }
       isLinkOld = error instanceof DownloadError || error instanceof MismatchError
-      const mayPass = isLinkOld || error instanceof UnreachableError || isErrno(error, ...FULL_CODES)
+      const mayPass = isLinkOld || error instanceof UnreachableError || outageOf(error) === 'disk-full'
       if (!mayPass) throw error
       log.warn({ err: error }, 'what the command reads could not be brought; trying again')
       await pauses.wait(signal)

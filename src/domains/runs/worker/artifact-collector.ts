@@ -4,6 +4,7 @@ import type { Database } from '../../../db/database.ts'
 import { createCompletenessTracker } from '../../../execution/artifacts/completeness.ts'
 import { findDeleted } from '../../../execution/artifacts/deleted.ts'
 import { type Candidate, scanOutput } from '../../../execution/artifacts/scan.ts'
+import { UNREADABLE_CODES } from '../../../execution/artifacts/unreadable.ts'
 import type { Executor } from '../../../execution/executor.ts'
 import type { Run } from '../../../generated/prisma/client.ts'
 import { isErrno } from '../../../storage/errno.ts'
@@ -23,9 +24,6 @@ export interface ArtifactCollector {
   /** The process is over: records all the rest but the files that were cut when it was killed. */
   finish(unfinishedFiles: string[]): Promise<void>
 }
-
-/** Codes of what the script did to a file meanwhile, or of a file that nobody here may read. */
-const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'EIO', 'CONFLICT']
 
 /** A collector that continues where the last server stopped. */
 export async function createArtifactCollector(
@@ -100,7 +98,7 @@ export async function createArtifactCollector(
     try {
       return { cut: await room.findCut(files), ...(await readContents(path)) }
     } catch (error) {
-      if (!isErrno(error, ...UNREADABLE)) throw error
+      if (!isErrno(error, ...UNREADABLE_CODES, 'CONFLICT')) throw error
       log.warn({ err: error, path }, 'a file cannot be read: it is not kept as an artifact')
       return null
     }
